@@ -1,0 +1,20 @@
+package issuer
+
+import "time"
+
+func init() { firstPause = 20 * time.Microsecond }
+
+// ShareClients gives p the clients that q has read, without an operation of its own.
+func (p *Provider) ShareClients(q *Provider) { p.clients.Store(q.clients.Load()) }
+
+// GenerationOf reads the generation out of a refresh token.
+func GenerationOf(token string) int64 {
+	t, _, _, err := parseRefreshToken(token)
+	if err != nil {
+		panic(err)
+	}
+	return t.gen
+}
+
+// ChallengeKey is the id under which a challenge is stored.
+var ChallengeKey = challengeKey

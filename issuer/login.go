@@ -1,0 +1,130 @@
+package issuer
+
+import (
+	"context"
+	"time"
+)
+
+// Login is the password step. It gives no token: only a challenge, whose code is mailed to the account's address.
+//
+//  1. Count the source; look the identifier up; one read of the user gives hash, Ver and EmailRev together.
+//  2. Count the account's wrong passwords before hashing; give the count back when the password is right.
+//  3. Insert the challenge with what was read, then the mail.
+//
+// An unknown identifier costs the same hash and the same store operations, and gets the same answer.
+// Errors: invalid_request, invalid_credentials, rate_limited, unavailable.
+func (p *Provider) Login(ctx context.Context, who Requester, r LoginRequest) (Ticket, error) {
+	now := p.now()
+	identifier, client, err := p.checkLogin(r)
+	if err != nil {
+		return Ticket{}, err
+	}
+	if err := p.takeSource(ctx, who, now); err != nil {
+		return Ticket{}, err
+	}
+	u, found, err := p.owner(ctx, identifier)
+	if err != nil {
+		return Ticket{}, err
+	}
+	acct, err := p.loginAccount(ctx, r, identifier, u, found, now)
+	if err != nil {
+		return Ticket{}, err
+	}
+	if err := p.checkStoredPassword(ctx, acct, u, found, r.Password, now); err != nil {
+		p.observe.SignIn("password", string(KindOf(err)))
+		return Ticket{}, err
+	}
+	if err := p.take(ctx, acct.budget("codes", PurposeLogin), randomID(), p.set.LimitCodes, now); err != nil {
+		return Ticket{}, err
+	}
+	o := opening{
+		purpose: PurposeLogin, userID: u.ID, clientID: client, ver: u.Ver, emailRev: u.EmailRev, address: u.Email, letter: LetterCode,
+		device: acct.device, locale: localeOf(u, who),
+	}
+	t, err := p.openChallenge(ctx, who, o, now)
+	if err == nil {
+		p.observe.SignIn("password", "code_sent")
+	}
+	return t, err
+}
+
+// checkLogin turns a request into the identifier that it names and the client.
+func (p *Provider) checkLogin(r LoginRequest) (identifier, client string, err error) {
+	var f fields
+	switch {
+	case (r.Email == "") == (r.Username == ""):
+		f.add("email", "give either email or username")
+	case r.Email != "":
+		var email string
+		email, err = CanonicalEmail(r.Email)
+		f.check("email", err)
+		identifier = EmailKey(email)
+	default:
+		var key string
+		_, key, err = CanonicalUsername(r.Username)
+		f.check("username", err)
+		identifier = NameKey(key)
+	}
+	if r.Password == "" {
+		f.add("password", "is required")
+	}
+	if len(r.Password) > passwordMaxBytes {
+		f.add("password", "must be at most 1024 bytes")
+	}
+	client, err = p.firstPartyClient(r.ClientID)
+	f.check("client_id", err)
+	return identifier, client, f.err()
+}
+
+// loginAccount is whose budgets a sign-in counts against: the user's, or those of an identifier that nobody has.
+func (p *Provider) loginAccount(ctx context.Context, r LoginRequest, identifier string, u User, found bool, now time.Time) (account, error) {
+	if found {
+		return account{key: u.ID, device: p.knownDevice(ctx, r.DeviceToken, u.ID, now)}, nil
+	}
+	key, err := p.blind("identifier", identifier)
+	return account{key: key}, err
+}
+
+// checkStoredPassword counts, compares, and gives the count back when the password is right.
+func (p *Provider) checkStoredPassword(ctx context.Context, a account, u User, found bool, password string, now time.Time) error {
+	budget, att := a.budget("passwords", PurposeLogin), randomID()
+	if err := p.take(ctx, budget, att, p.set.LimitPasswords, now); err != nil {
+		return err
+	}
+	stored := ""
+	if found && u.State == UserActive {
+		stored = u.PasswordHash
+	}
+	match, err := p.hasher.Verify(ctx, stored, password)
+	if err != nil {
+		return err
+	}
+	if !match {
+		return errInvalidCredentials
+	}
+	if err := p.giveBack(ctx, budget, att, p.set.LimitPasswords); err != nil {
+		return err
+	}
+	return p.rehash(ctx, u, password)
+}
+
+// rehash brings an old hash to today's cost, unless the password was changed meanwhile.
+func (p *Provider) rehash(ctx context.Context, u User, password string) error {
+	if !p.hasher.Outdated(u.PasswordHash) {
+		return nil
+	}
+	next, err := p.hasher.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	_, err = again(ctx, func() (bool, error) { return p.store.RehashPassword(ctx, u.ID, u.PasswordHash, next) })
+	return err
+}
+
+// localeOf is the language a user is written to in.
+func localeOf(u User, who Requester) string {
+	if u.Locale != "" {
+		return u.Locale
+	}
+	return who.Locale
+}

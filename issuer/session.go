@@ -1,0 +1,78 @@
+package issuer
+
+import "time"
+
+// RecentKept is how many superseded generations a session remembers.
+const RecentKept = 8
+
+// Session is one sign-in on one device: the outstanding refresh token and what tokens minted
+// from it say. No token is stored; the current one is derived from these fields alone.
+type Session struct {
+	ID        string // sid: 128 random bits, base64url
+	UserID    string
+	ClientID  string
+	Scope     string // what was granted, space-separated; roles never widen it
+	Ver       int64  // the user's Ver that Roles were read at
+	Roles     []string
+	Gen       int64  // generation of the current refresh token, from 0
+	Secret    string // id of the MAC secret that derives it
+	Exp       time.Time
+	At        time.Time // when Gen came to be
+	By        string    // attempt id of the rotation to Gen
+	Recent    []Superseded
+	IdleAt    time.Time
+	AbsAt     time.Time
+	AuthTime  time.Time
+	CreatedAt time.Time
+	UserAgent string
+	IP        string
+	Revoked   *Revocation
+	Notice    bool // the owner is still to be told of a theft
+}
+
+// Superseded is a generation that was current until At.
+type Superseded struct {
+	Gen int64
+	At  time.Time
+}
+
+// RevokeReason says why a session ended before its time.
+type RevokeReason string
+
+const (
+	RevokedLogout    RevokeReason = "logout"
+	RevokedLogoutAll RevokeReason = "logout_all"
+	RevokedReuse     RevokeReason = "reuse"
+	RevokedRefused   RevokeReason = "refused" // the sign-in that made it was refused after all
+)
+
+// Revocation ends a session for good.
+type Revocation struct {
+	At  time.Time
+	Why RevokeReason
+}
+
+// TokenExpiry is when the current refresh token ends: idle time after its making, never beyond the absolute lifetime.
+func (s Session) TokenExpiry() time.Time {
+	if s.AbsAt.Before(s.Exp) {
+		return s.AbsAt
+	}
+	return s.Exp
+}
+
+// Ended says whether the session is over at now.
+func (s Session) Ended(now time.Time) bool {
+	return s.Revoked != nil || !s.IdleAt.After(now) || !s.AbsAt.After(now)
+}
+
+// Rotation supersedes generation Gen of a session by Gen+1.
+type Rotation struct {
+	SID       string
+	Gen       int64
+	Secret    string   // of the token presented
+	ClientIDs []string // the clients that this endpoint serves
+	Now       time.Time
+	Next      string // secret id that derives the new token
+	Idle      time.Duration
+	Att       string
+}

@@ -1,0 +1,121 @@
+package keys
+
+import (
+	"slices"
+	"time"
+)
+
+// Vanished says whether a stored ring does not descend from mine, which the store confirmed within R: it is older, or a key is
+// missing that was neither revoked nor due to leave. Somebody restored a backup under running replicas.
+func Vanished(stored, mine *Ring, now time.Time, p Policy) bool {
+	if stored.Version < mine.Version {
+		return true
+	}
+	for _, k := range mine.Keys {
+		mayBeGone := slices.Contains(stored.Revoked, k.ID) || (k.State == Retired && !now.Before(k.DropsAt.Add(-2*p.Skew)))
+		if stored.Key(k.ID) == nil && !mayBeGone {
+			return true
+		}
+	}
+	return false
+}
+
+// Merge puts back what a live replica knows and a restored ring lacks. Mine is the base. Revoked keys of either are gone. A key that only
+// the store has may have signed in the meantime, and may have been out of the JWKS: it stays published and never signs
+// again; likewise a secret derives no more. The invariant: merging in any order gives the same kids, and every version that comes
+// of it is above both.
+func Merge(stored, mine *Ring, now time.Time, p Policy) *Ring {
+	m := stepping{Ring: mine.clone(), Lifecycle: Lifecycle{Policy: p}}
+	m.now = latest(latest(now.UTC().Truncate(time.Millisecond), mine.AttendedAt), stored.AttendedAt)
+	m.AttendedAt, m.ResumedAt = latest(m.AttendedAt, stored.AttendedAt), latest(m.ResumedAt, stored.ResumedAt)
+	m.Ahead, m.TTL = higher(m.Ahead, stored.Ahead), higher(m.TTL, stored.TTL)
+	m.mergeKeys(stored)
+	m.mergeSecrets(stored)
+	for _, alg := range m.Ring.algorithms() {
+		if m.SigningKey(alg) == nil {
+			m.takeOver(alg)
+		}
+	}
+	m.Version = max(stored.Version, mine.Version) + 1
+	return m.Ring
+}
+
+func (s *stepping) mergeKeys(stored *Ring) {
+	for _, kid := range stored.Revoked {
+		s.remove(kid)
+		if !slices.Contains(s.Revoked, kid) {
+			s.Revoked = append(s.Revoked, kid)
+		}
+	}
+	for i := range s.Keys {
+		k := &s.Keys[i]
+		theirs := stored.Key(k.ID)
+		switch {
+		case k.State == Published && theirs == nil: // whoever took the restored ring served sets without it
+			k.WindowAt = s.now
+		case k.State == Retired && theirs != nil && theirs.State == Signing: // and signed by it
+			k.DropsAt = latest(k.DropsAt, s.now.Add(s.Policy.keep(max(k.TTL, theirs.TTL))))
+		}
+	}
+	for _, k := range stored.Keys {
+		if s.Key(k.ID) != nil || slices.Contains(s.Revoked, k.ID) {
+			continue
+		}
+		k.TTL = max(k.TTL, stored.TTL.Value)
+		s.retire(&k)
+		k.Withdrawn = true
+		s.Keys = append(s.Keys, k)
+		s.Dropped = slices.DeleteFunc(s.Dropped, func(d Dropped) bool { return d.ID == k.ID })
+	}
+	for _, d := range stored.Dropped {
+		if !s.everHeld(d.ID) {
+			s.Dropped = append(s.Dropped, d)
+		}
+	}
+}
+
+func (s *stepping) mergeSecrets(stored *Ring) {
+	for _, n := range stored.Secrets {
+		if slices.ContainsFunc(s.Secrets, func(o Secret) bool { return o.ID == n.ID }) {
+			continue
+		}
+		n.Withdrawn = true
+		n.DropsAt = latest(n.DropsAt, s.now.Add(s.Policy.trueR()+n.Life+2*s.Policy.Skew))
+		s.Secrets = append(s.Secrets, n)
+	}
+}
+
+// takeOver finds a new signing key at once when the one there was is gone. In this order: a standby that every verifier has; the latest
+// key that signed and was not withdrawn, which every cache still holds; any standby. Its own successor is wanted as
+// soon as that is known, because a kid unknown to verifiers makes those that keep a set for ever ask again.
+func (s *stepping) takeOver(alg Algorithm) {
+	next := s.Standby(alg)
+	if next == nil || !s.Known(next, s.now) {
+		if back := s.latestRetired(alg); back != nil {
+			next = back
+		}
+	}
+	if next == nil {
+		return
+	}
+	s.promote(next.ID)
+	s.Key(next.ID).DueAt = s.now
+}
+
+func (s *stepping) latestRetired(alg Algorithm) *Key {
+	var found *Key
+	for i := range s.Keys {
+		k := &s.Keys[i]
+		if k.Algorithm == alg && k.State == Retired && !k.Withdrawn && (found == nil || k.StopsAt.After(found.StopsAt)) {
+			found = k
+		}
+	}
+	return found
+}
+
+func higher(a, b Lease) Lease {
+	if b.Value > a.Value || (b.Value == a.Value && b.AssertedAt.After(a.AssertedAt)) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,249 @@
+package mongodb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"signet/issuer"
+	"signet/keys"
+	"signet/repository/conformance"
+	"signet/repository/mongodb"
+	"signet/repository/mongodb/mongotest"
+)
+
+// step is one write of a port, as a caller makes it: with ids and conditions fixed beforehand.
+type step struct {
+	name    string
+	command string
+	prepare func(ctx context.Context, s conformance.Store) error
+	do      func(ctx context.Context, s conformance.Store) error
+	applied func(ctx context.Context, s conformance.Store) (int, error) // how often do took effect
+}
+
+var (
+	noon    = time.Now().UTC().Truncate(time.Second)
+	theUser = issuer.User{ID: "u", State: issuer.UserActive, CreatedAt: noon}
+	theMail = issuer.Mail{ID: "m", Sealed: []byte("x"), DueAt: noon, LeaseUntil: noon, By: "maker", GiveUpAt: noon.Add(time.Hour)}
+
+	theSession = issuer.Session{ID: "s", UserID: "u", ClientID: "c", Secret: "k", Exp: noon.Add(time.Hour), At: noon, IdleAt: noon.Add(time.Hour), AbsAt: noon.Add(time.Hour)}
+
+	theChallenge = issuer.Challenge{ID: "c", Purpose: issuer.PurposeLogin, State: issuer.ChallengeOpen, Send: 1, ExpiresAt: noon.Add(time.Hour), NextSendAt: noon}
+)
+
+// answered drops what a step returned beside its error: a miss is an answer.
+func answered[A any](_ A, _ bool, err error) error { return err }
+
+func hitOrMiss(_ bool, err error) error { return err }
+
+// existing counts a document that is there once.
+func existing(err error) (int, error) {
+	if errors.Is(err, issuer.ErrNotFound) {
+		return 0, nil
+	}
+	return 1, err
+}
+
+func inserted(err error) error {
+	if errors.Is(err, issuer.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+func count(of []string, want string) (n int) {
+	for _, s := range of {
+		if s == want {
+			n++
+		}
+	}
+	return n
+}
+
+var steps = []step{
+	{
+		name: "InsertSession", command: "insert",
+		prepare: func(context.Context, conformance.Store) error { return nil },
+		do: func(ctx context.Context, s conformance.Store) error {
+			return inserted(s.InsertSession(ctx, theSession))
+		},
+		applied: func(ctx context.Context, s conformance.Store) (int, error) {
+			return existing(second(s.Session(ctx, "s")))
+		},
+	},
+	{
+		name: "InsertIdentifier", command: "insert",
+		prepare: func(context.Context, conformance.Store) error { return nil },
+		do: func(ctx context.Context, s conformance.Store) error {
+			return inserted(s.InsertIdentifier(ctx, issuer.Identifier{ID: "email:a", UserID: "u", Claim: "mine", Kind: issuer.IdentifierRegister, Payload: &theUser, OpenSince: noon}))
+		},
+		applied: func(ctx context.Context, s conformance.Store) (int, error) {
+			return existing(second(s.Identifier(ctx, "email:a")))
+		},
+	},
+	{
+		name: "RotateSession", command: "findAndModify",
+		prepare: func(ctx context.Context, s conformance.Store) error { return s.InsertSession(ctx, theSession) },
+		do: func(ctx context.Context, s conformance.Store) error {
+			return answered(s.RotateSession(ctx, issuer.Rotation{SID: "s", Secret: "k", ClientIDs: []string{"c"}, Now: noon, Next: "k2", Idle: time.Hour, Att: "mine"}))
+		},
+		applied: func(ctx context.Context, s conformance.Store) (int, error) {
+			d, err := s.Session(ctx, "s")
+			if err == nil && (int(d.Gen) != len(d.Recent) || (d.Gen > 0 && d.By != "mine")) {
+				err = fmt.Errorf("half a rotation: %+v", d)
+			}
+			return int(d.Gen), err
+		},
+	},
+	{
+		name: "CountTry", command: "findAndModify",
+		prepare: func(ctx context.Context, s conformance.Store) error { return s.InsertChallenge(ctx, theChallenge) },
+		do: func(ctx context.Context, s conformance.Store) error {
+			return answered(s.CountTry(ctx, "c", issuer.PurposeLogin, "mine", 5, noon))
+		},
+		applied: func(ctx context.Context, s conformance.Store) (int, error) {
+			d, err := s.Challenge(ctx, "c")
+			return count(d.Tries, "mine"), err
+		},
+	},
+	{
+		name: "EndAll", command: "findAndModify",
+		prepare: func(ctx context.Context, s conformance.Store) error { return s.InsertUser(ctx, theUser) },
+		do: func(ctx context.Context, s conformance.Store) error {
+			return answered(s.EndAll(ctx, "u", 0, "", "mine", noon))
+		},
+		applied: func(ctx context.Context, s conformance.Store) (int, error) {
+			d, err := s.User(ctx, "u")
+			if err == nil && (d.Pending != d.Ver || d.Epoch != d.Ver || count(d.Ops, "mine") != int(d.Ver)) {
+				err = fmt.Errorf("half an end-all: %+v", d)
+			}
+			return int(d.Ver), err
+		},
+	},
+	{
+		name: "TakeBudget", command: "findAndModify",
+		prepare: func(context.Context, conformance.Store) error { return nil },
+		do: func(ctx context.Context, s conformance.Store) error {
+			ok, _, err := s.TakeBudget(ctx, "k", "mine", 2, time.Hour, noon)
+			if err == nil && !ok {
+				err = errors.New("a budget with room refused")
+			}
+			return err
+		},
+		applied: func(ctx context.Context, s conformance.Store) (int, error) {
+			ok, _, err := s.TakeBudget(ctx, "k", "probe", 2, time.Hour, noon)
+			if err != nil || !ok {
+				return 2, err // two entries of mine leave no room for another
+			}
+			ok, _, err = s.TakeBudget(ctx, "k", "probe 2", 2, time.Hour, noon)
+			if giveBack := errors.Join(s.GiveBack(ctx, "k", "probe"), s.GiveBack(ctx, "k", "probe 2")); giveBack != nil {
+				return 0, giveBack
+			}
+			if ok {
+				return 0, err
+			}
+			return 1, err
+		},
+	},
+	{
+		name: "ClaimMail", command: "findAndModify",
+		prepare: func(ctx context.Context, s conformance.Store) error { return s.InsertMail(ctx, theMail) },
+		do: func(ctx context.Context, s conformance.Store) error {
+			return answered(s.ClaimMail(ctx, "m", noon, noon.Add(time.Minute), "mine"))
+		},
+		applied: func(ctx context.Context, s conformance.Store) (int, error) {
+			due, err := s.DueMails(ctx, noon, 5)
+			return 1 - len(due), err
+		},
+	},
+	{
+		name: "DeleteMail", command: "delete",
+		prepare: func(ctx context.Context, s conformance.Store) error { return s.InsertMail(ctx, theMail) },
+		do: func(ctx context.Context, s conformance.Store) error {
+			return hitOrMiss(s.DeleteMail(ctx, "m", "maker"))
+		},
+		applied: func(ctx context.Context, s conformance.Store) (int, error) {
+			n, err := s.QueuedMails(ctx, noon)
+			return 1 - int(n), err
+		},
+	},
+	{
+		name: "SaveRing", command: "findAndModify",
+		prepare: func(ctx context.Context, s conformance.Store) error {
+			return hitOrMiss(s.SaveRing(ctx, 0, keys.RingDocument{Version: 1, By: "other"}))
+		},
+		do: func(ctx context.Context, s conformance.Store) error {
+			ok, err := s.SaveRing(ctx, 1, keys.RingDocument{Version: 2, By: "mine", Body: []byte("{}")})
+			if err == nil && !ok {
+				err = errors.New("my own write was taken for another's")
+			}
+			return err
+		},
+		applied: func(ctx context.Context, s conformance.Store) (int, error) {
+			d, err := s.LoadRing(ctx)
+			return int(d.Version) - 1, err
+		},
+	},
+}
+
+func second[A any](_ A, err error) error { return err }
+
+// TestFaults: whatever happens between driver and server, a write is applied at most once, exactly once if the server had
+// it, its caller is told that the outcome is unknown, and the same call again ends with it applied once.
+func TestFaults(t *testing.T) {
+	mongotest.Server(t)
+	for f := cutRequest; f <= weakReply; f++ {
+		t.Run(f.String(), func(t *testing.T) {
+			t.Parallel()
+			uri := mongotest.URI(t)
+			direct := open(t, uri, mongodb.Options{})
+			r := newRelay(t, uri)
+			for _, step := range steps {
+				t.Run(step.name, func(t *testing.T) {
+					empty(t, uri)
+					meet(t, step, f, r, open(t, r.uri, mongodb.Options{}), direct)
+				})
+			}
+		})
+	}
+}
+
+func meet(t *testing.T, step step, f fault, r *relay, faulty, direct *mongodb.Store) {
+	if err := step.prepare(t.Context(), direct); err != nil {
+		t.Fatal(err)
+	}
+	r.arm(named(step.command), f)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	if f == stallReply {
+		ctx, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
+	}
+	err := step.do(ctx, faulty)
+	cancel()
+	if n := r.release(); n != 1 {
+		t.Fatalf("the fault struck %d commands", n)
+	}
+	resent := retriesWrites(faulty) && f != stallReply
+	switch {
+	case f == slowReply && err != nil:
+		t.Fatal(err)
+	case f != slowReply && err == nil && !resent:
+		t.Fatal("no error, though the reply was lost")
+	case err != nil && !errors.Is(err, issuer.ErrUnknown):
+		t.Fatalf("%v does not say that the outcome is unknown", err)
+	}
+	n, err := step.applied(t.Context(), direct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n > 1 || (n == 0 && f.reachesServer()) || (n == 1 && !f.reachesServer() && !resent) {
+		t.Fatalf("applied %d times", n)
+	}
+	if err := step.do(t.Context(), direct); err != nil {
+		t.Fatalf("again: %v", err)
+	}
+	if n, err := step.applied(t.Context(), direct); n != 1 || err != nil {
+		t.Fatalf("after the same call again: applied %d times, %v", n, err)
+	}
+}

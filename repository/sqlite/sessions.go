@@ -1,0 +1,171 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"signet/issuer"
+)
+
+type sessionDoc struct {
+	UserID    string          `json:"user_id"`
+	ClientID  string          `json:"client_id,omitempty"`
+	Scope     string          `json:"scope,omitempty"`
+	Ver       int64           `json:"ver,omitempty"`
+	Roles     []string        `json:"roles,omitempty"`
+	Gen       int64           `json:"gen,omitempty"`
+	Secret    string          `json:"secret,omitempty"`
+	Exp       millis          `json:"exp,omitempty"`
+	At        millis          `json:"at,omitempty"`
+	By        string          `json:"by,omitempty"`
+	Recent    []supersededDoc `json:"recent,omitempty"`
+	IdleAt    millis          `json:"idle_at,omitempty"`
+	AbsAt     millis          `json:"abs_at,omitempty"`
+	AuthTime  millis          `json:"auth_time,omitempty"`
+	CreatedAt millis          `json:"created_at,omitempty"`
+	UserAgent string          `json:"user_agent,omitempty"`
+	IP        string          `json:"ip,omitempty"`
+	Revoked   *revokedDoc     `json:"revoked,omitempty"`
+	Notice    bool            `json:"notice,omitempty"`
+}
+
+// supersededDoc is a pair of gen and at.
+type supersededDoc [2]int64
+
+type revokedDoc struct {
+	At  millis              `json:"at"`
+	Why issuer.RevokeReason `json:"why"`
+}
+
+func packSession(s *issuer.Session) sessionDoc {
+	d := sessionDoc{
+		UserID: s.UserID, ClientID: s.ClientID, Scope: s.Scope, Ver: s.Ver, Roles: s.Roles, Gen: s.Gen, Secret: s.Secret, Exp: stamp(s.Exp),
+		At: stamp(s.At), By: s.By, IdleAt: stamp(s.IdleAt), AbsAt: stamp(s.AbsAt), AuthTime: stamp(s.AuthTime), CreatedAt: stamp(s.CreatedAt),
+		UserAgent: s.UserAgent, IP: s.IP, Notice: s.Notice, Recent: make([]supersededDoc, len(s.Recent)),
+	}
+	for i, r := range s.Recent {
+		d.Recent[i] = supersededDoc{r.Gen, int64(stamp(r.At))}
+	}
+	if s.Revoked != nil {
+		d.Revoked = &revokedDoc{stamp(s.Revoked.At), s.Revoked.Why}
+	}
+	return d
+}
+
+func openSession(id string, d *sessionDoc) issuer.Session {
+	s := issuer.Session{
+		ID: id, UserID: d.UserID, ClientID: d.ClientID, Scope: d.Scope, Ver: d.Ver, Roles: d.Roles, Gen: d.Gen, Secret: d.Secret, Exp: d.Exp.time(),
+		At: d.At.time(), By: d.By, IdleAt: d.IdleAt.time(), AbsAt: d.AbsAt.time(), AuthTime: d.AuthTime.time(), CreatedAt: d.CreatedAt.time(),
+		UserAgent: d.UserAgent, IP: d.IP, Notice: d.Notice, Recent: make([]issuer.Superseded, len(d.Recent), issuer.RecentKept+1),
+	}
+	for i, r := range d.Recent {
+		s.Recent[i] = issuer.Superseded{Gen: r[0], At: millis(r[1]).time()}
+	}
+	if d.Revoked != nil {
+		s.Revoked = &issuer.Revocation{At: d.Revoked.At.time(), Why: d.Revoked.Why}
+	}
+	return s
+}
+
+// A session is listed for its absolute lifetime, ended or not, and until its owner has been told of a theft.
+var sessions = newCollection("sessions", []string{"user_id", "notice", "ttl_at"},
+	func(s *issuer.Session) []any {
+		if s.Notice {
+			return []any{s.UserID, mark(true), nil}
+		}
+		return []any{s.UserID, nil, ttl(s.AbsAt)}
+	}, packSession, openSession)
+
+// InsertSession implements issuer.Sessions.
+func (s *Store) InsertSession(ctx context.Context, d issuer.Session) error {
+	return sessions.insert(ctx, s, d.ID, &d)
+}
+
+// Session implements issuer.Sessions.
+func (s *Store) Session(ctx context.Context, sid string) (issuer.Session, error) {
+	return sessions.read(ctx, s, sid)
+}
+
+// RaiseSession implements issuer.Sessions.
+func (s *Store) RaiseSession(ctx context.Context, sid string, ver int64, roles []string, epoch int64, keep string) (issuer.Session, bool, error) {
+	return sessions.update(ctx, s, sid, func(d *issuer.Session) bool {
+		if d.Revoked != nil || d.Ver >= ver {
+			return false
+		}
+		if epoch != 0 && d.Ver < epoch && d.ID != keep {
+			return false
+		}
+		d.Ver, d.Roles = ver, slices.Clone(roles)
+		return true
+	})
+}
+
+// RotateSession implements issuer.Sessions.
+func (s *Store) RotateSession(ctx context.Context, r issuer.Rotation) (issuer.Session, bool, error) {
+	return sessions.update(ctx, s, r.SID, func(d *issuer.Session) bool {
+		if d.Gen != r.Gen || d.Secret != r.Secret || !slices.Contains(r.ClientIDs, d.ClientID) {
+			return false
+		}
+		if d.Ended(r.Now) {
+			return false
+		}
+		now := cut(r.Now)
+		d.Gen, d.Secret, d.By, d.At = r.Gen+1, r.Next, r.Att, now
+		d.Exp = cut(r.Now.Add(r.Idle))
+		d.IdleAt = d.Exp
+		d.Recent = last(append(d.Recent, issuer.Superseded{Gen: r.Gen, At: now}), issuer.RecentKept)
+		return true
+	})
+}
+
+// RedateRotation implements issuer.Sessions.
+func (s *Store) RedateRotation(ctx context.Context, sid string, gen int64, att string, at time.Time) (bool, error) {
+	_, hit, err := sessions.update(ctx, s, sid, func(d *issuer.Session) bool {
+		if d.Gen != gen || d.By != att {
+			return false
+		}
+		d.At = cut(at)
+		for i := range d.Recent {
+			if d.Recent[i].Gen == gen-1 {
+				d.Recent[i].At = d.At
+			}
+		}
+		return true
+	})
+	return hit, err
+}
+
+// RevokeSession implements issuer.Sessions.
+func (s *Store) RevokeSession(ctx context.Context, sid string, r issuer.Revoking) (issuer.Session, bool, error) {
+	return sessions.update(ctx, s, sid, func(d *issuer.Session) bool {
+		if d.Revoked != nil {
+			return false
+		}
+		if r.GenAbove != nil && d.Gen <= *r.GenAbove || r.VerBelow != nil && d.Ver >= *r.VerBelow {
+			return false
+		}
+		d.Revoked = &issuer.Revocation{At: cut(r.At), Why: r.Why}
+		d.Notice = d.Notice || r.Notice
+		return true
+	})
+}
+
+// SessionsOf implements issuer.Sessions.
+func (s *Store) SessionsOf(ctx context.Context, userID, after string, limit int) ([]issuer.Session, error) {
+	return sessions.list(ctx, s, `SELECT id, doc FROM sessions WHERE user_id = ? AND id > ? ORDER BY id LIMIT ?`, userID, after, limit)
+}
+
+// NoticeSessions implements issuer.Sessions.
+func (s *Store) NoticeSessions(ctx context.Context, after string, limit int) ([]issuer.Session, error) {
+	return sessions.list(ctx, s, `SELECT id, doc FROM sessions WHERE notice IS NOT NULL AND id > ? ORDER BY id LIMIT ?`, after, limit)
+}
+
+// ClearNotice implements issuer.Sessions.
+func (s *Store) ClearNotice(ctx context.Context, sid string) (bool, error) {
+	_, hit, err := sessions.update(ctx, s, sid, func(d *issuer.Session) bool {
+		d.Notice = false
+		return true
+	})
+	return hit, err
+}
