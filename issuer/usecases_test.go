@@ -158,6 +158,61 @@ func TestTheftIsToldAfterACrash(t *testing.T) {
 	}
 }
 
+// A rotation that was applied and not answered, and is answered later than the grace, is dated anew: its caller, who may not get that
+// answer either, can ask again.
+func TestLateAnswerIsNoTheft(t *testing.T) {
+	w := newWorld(t)
+	first := w.signUp("ada@example.org")
+	c := w.begin("slow", refreshing(first.RefreshToken))
+	c.step(conformance.AnswerLost)
+	w.clock.advance(time.Minute)
+	c.finish()
+	if c.err != nil {
+		t.Fatal(c.err)
+	}
+	w.clock.advance(29 * time.Second)
+	again, err := w.replica(w.store).Refresh(t.Context(), who, first.RefreshToken)
+	if err != nil || again.RefreshToken != c.tokens.RefreshToken {
+		t.Fatalf("asked again: %v", err)
+	}
+}
+
+// Without a grace a lost answer is still no theft: the rotation is this attempt's own.
+func TestLostAnswerWithoutGrace(t *testing.T) {
+	w := newWorld(t)
+	w.set.RefreshGrace = 0
+	first := w.signUp("ada@example.org")
+	c := w.begin("refresh", refreshing(first.RefreshToken))
+	c.step(conformance.AnswerLost)
+	c.finish()
+	if c.err != nil {
+		t.Fatal(c.err)
+	}
+	_, err := w.replica(w.store).Refresh(t.Context(), who, first.RefreshToken)
+	wantKind(t, err, issuer.KindTokenReused)
+}
+
+// So many rotations within the grace that the oldest is forgotten: its bearer gets nothing and is no thief.
+func TestForgottenGenerationWithinGrace(t *testing.T) {
+	w := newWorld(t)
+	p := w.replica(w.store)
+	first := w.signUp("ada@example.org")
+	last := first
+	for range issuer.RecentKept + 2 {
+		w.clock.advance(time.Second)
+		next, err := p.Refresh(t.Context(), who, last.RefreshToken)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = next
+	}
+	_, err := p.Refresh(t.Context(), who, first.RefreshToken)
+	wantKind(t, err, issuer.KindInvalidToken)
+	if _, err := p.Refresh(t.Context(), who, last.RefreshToken); err != nil {
+		t.Fatalf("the session did not stay: %v", err)
+	}
+}
+
 // One storage operation on the normal path of a refresh, two on a retry inside the grace; a forged token costs none.
 func TestRefreshOperations(t *testing.T) {
 	w := newWorld(t)

@@ -28,7 +28,7 @@ type office struct {
 	sealer *keys.Sealer
 	clock  *fakeClock
 	counts *counts
-	log    *bytes.Buffer
+	log    *journal
 	worker *Worker
 	stop   func() // ends Run and waits for it
 }
@@ -51,7 +51,7 @@ func newOffice(t *testing.T, url string) *office {
 	}
 	o := &office{
 		t: t, path: filepath.Join(t.TempDir(), "signet.db"), sealer: sealer, clock: &fakeClock{now: testDate},
-		counts: newCounts(), log: new(bytes.Buffer),
+		counts: newCounts(), log: new(journal),
 	}
 	o.store = o.openStore()
 	o.worker, o.stop = o.hire(o.store, url)
@@ -77,7 +77,7 @@ func (o *office) hire(store *sqlite.Store, url string) (*Worker, func()) {
 	}
 	w := NewWorker(WorkerConfig{
 		Store: store, Keys: clockAndSealer{o.clock, o.sealer}, Sender: sender, Composer: testComposer(o.t), Skew: testSkew,
-		Poll: 10 * time.Millisecond, Log: zerolog.New(zerolog.SyncWriter(o.log)), Observer: o.counts,
+		Poll: 10 * time.Millisecond, Log: zerolog.New(o.log), Observer: o.counts,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

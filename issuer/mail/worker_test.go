@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,15 +34,14 @@ type bench struct {
 	t      *testing.T
 	outbox *memoryOutbox
 	counts *counts
-	log    *bytes.Buffer
+	log    *journal
 	worker *Worker
 	now    func() time.Time
 	stop   func() // ends Run and waits for it
 }
 
-// logBuffer is written to by the worker's goroutines alone after zerolog.SyncWriter.
 func newBench(t *testing.T, sender Sender) *bench {
-	b := &bench{t: t, outbox: newMemoryOutbox(), counts: newCounts(), log: new(bytes.Buffer), now: time.Now}
+	b := &bench{t: t, outbox: newMemoryOutbox(), counts: newCounts(), log: new(journal), now: time.Now}
 	b.worker = b.another(sender, time.Now)
 	return b
 }
@@ -49,7 +49,7 @@ func newBench(t *testing.T, sender Sender) *bench {
 func (b *bench) another(sender Sender, now func() time.Time) *Worker {
 	return NewWorker(WorkerConfig{
 		Store: b.outbox, Keys: plainKeys{now}, Sender: sender, Composer: testComposer(b.t), Skew: testSkew, Poll: testPoll,
-		Log: zerolog.New(zerolog.SyncWriter(b.log)), Observer: b.counts,
+		Log: zerolog.New(b.log), Observer: b.counts,
 	})
 }
 
@@ -95,6 +95,12 @@ func (b *bench) expect(sent int, dropped map[DropReason]int, failed map[Stage]in
 	}
 }
 
+// sleep lets virtual time pass and then everything that was to happen by its end.
+func sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 func accept(context.Context, Message) error { return nil }
 
 var errDown = &Failure{Stage: StageConnect, Err: errors.New("connection refused")}
@@ -129,8 +135,7 @@ func TestBackoffDoublesWithOneMessageID(t *testing.T) {
 			return nil
 		})).start()
 		b.worker.Dispatch(b.post("c1", 1))
-		time.Sleep(5 * time.Minute)
-		synctest.Wait()
+		sleep(5 * time.Minute)
 		s := time.Second
 		want := []time.Duration{0, 2 * s, 6 * s, 14 * s, 30 * s, 60 * s, 90 * s, 120 * s}
 		if fmt.Sprint(at) != fmt.Sprint(want) {
@@ -149,7 +154,7 @@ func TestAnUnsentMailIsTriedToItsEndAndGivenUp(t *testing.T) {
 		begin, last := time.Now(), time.Time{}
 		b := newBench(t, senderFunc(func(context.Context, Message) error { last = time.Now(); return errDown })).start()
 		b.worker.Dispatch(b.post("c1", 1))
-		time.Sleep(20 * time.Minute)
+		sleep(20 * time.Minute)
 		if end := last.Sub(begin).Round(100 * time.Millisecond); end != 10*time.Minute-backoffFirst {
 			t.Errorf("the last try was after %v", end)
 		}
@@ -167,31 +172,40 @@ func TestAnUnsentMailIsTriedToItsEndAndGivenUp(t *testing.T) {
 
 func TestADialogueIsCutSkewBeforeItsLeaseEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var lasted []time.Duration
 		stall := senderFunc(func(ctx context.Context, _ Message) error {
 			begin := time.Now()
 			<-ctx.Done()
+			mu.Lock()
+			defer mu.Unlock()
 			lasted = append(lasted, time.Since(begin))
 			return &Failure{Stage: StageData, Err: ctx.Err()}
 		})
+		since := func() []time.Duration { // the last look
+			mu.Lock()
+			defer mu.Unlock()
+			seen := lasted
+			lasted = nil
+			return seen
+		}
 		b := newBench(t, stall).start()
 		b.worker.Dispatch(b.post("fresh", 1))
-		time.Sleep(leaseTime + time.Second)
-		if len(lasted) != 1 || lasted[0] != leaseTime-cutTime {
-			t.Errorf("a fresh mail's dialogue lasted %v", lasted)
+		sleep(leaseTime + time.Second)
+		if got := since(); len(got) != 1 || got[0] != leaseTime-cutTime {
+			t.Errorf("a fresh mail's dialogue lasted %v", got)
 		}
-		time.Sleep(leaseTime + 2*time.Second)
-		if len(lasted) != 2 || lasted[1] != leaseTime-cutTime {
-			t.Errorf("a retry's dialogue lasted %v", lasted)
+		sleep(leaseTime + 2*time.Second)
+		if got := since(); len(got) != 1 || got[0] != leaseTime-cutTime {
+			t.Errorf("a retry's dialogue lasted %v", got)
 		}
 		b.worker.Dispatch(b.post("short", 1, func(m *issuer.Mail) { m.LeaseUntil = time.Now().Add(testSkew + cutTime + 7*time.Second) }))
 		b.worker.Dispatch(b.post("ending", 1, func(m *issuer.Mail) { m.GiveUpAt = time.Now().Add(9 * time.Second) }))
-		lasted = nil
-		time.Sleep(10 * time.Second)
-		if fmt.Sprint(lasted) != "[7s 9s]" {
-			t.Errorf("dialogues of a short lease and a short life lasted %v", lasted)
+		sleep(10 * time.Second)
+		if got := fmt.Sprint(since()); got != "[7s 9s]" {
+			t.Errorf("dialogues of a short lease and a short life lasted %v", got)
 		}
-		time.Sleep(20 * time.Minute)
+		sleep(20 * time.Minute)
 		b.stop()
 	})
 }
@@ -202,8 +216,7 @@ func TestTooLittleLeaseIsGivenBack(t *testing.T) {
 		synctest.Wait()
 		m := b.post("c1", 1, func(m *issuer.Mail) { m.LeaseUntil = time.Now().Add(testSkew + 100*time.Millisecond) })
 		b.worker.Dispatch(m)
-		time.Sleep(10 * time.Millisecond)
-		synctest.Wait()
+		sleep(10 * time.Millisecond)
 		b.expect(1, map[DropReason]int{}, map[Stage]int{})
 		b.stop()
 	})
@@ -286,11 +299,11 @@ func TestASealedLetterIsBoundToItsMail(t *testing.T) {
 
 func TestAResendStopsTheOlderCodeThatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := true
+		var down atomic.Bool
+		down.Store(true)
 		var left []string
-		var b *bench
-		b = newBench(t, senderFunc(func(_ context.Context, m Message) error {
-			if down {
+		b := newBench(t, senderFunc(func(_ context.Context, m Message) error {
+			if down.Load() {
 				return errDown
 			}
 			left = append(left, m.MessageID)
@@ -300,8 +313,8 @@ func TestAResendStopsTheOlderCodeThatWaits(t *testing.T) {
 		synctest.Wait()
 		b.worker.Dispatch(b.post("c1", 2))
 		synctest.Wait()
-		down = false
-		time.Sleep(time.Minute)
+		down.Store(false)
+		sleep(time.Minute)
 		if len(left) != 1 || left[0] != b.worker.Composer.messageID("c1/2") {
 			t.Errorf("left: %v", left)
 		}
@@ -316,9 +329,10 @@ func TestAResendStopsTheOlderCodeThatWaits(t *testing.T) {
 
 func TestAStallingServerHoldsUpNeitherDispatchNorTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		stalling := true
+		var stalling atomic.Bool
+		stalling.Store(true)
 		b := newBench(t, senderFunc(func(ctx context.Context, _ Message) error {
-			if stalling {
+			if stalling.Load() {
 				<-ctx.Done()
 				return &Failure{Stage: StageBanner, Err: ctx.Err()}
 			}
@@ -332,9 +346,9 @@ func TestAStallingServerHoldsUpNeitherDispatchNorTheRest(t *testing.T) {
 		if time.Since(begin) != 0 {
 			t.Error("Dispatch waited")
 		}
-		time.Sleep(leaseTime)
-		stalling = false
-		time.Sleep(2 * (leaseTime + testSkew))
+		sleep(leaseTime)
+		stalling.Store(false)
+		sleep(2 * (leaseTime + testSkew))
 		b.counts.mu.Lock()
 		if b.counts.sent != many {
 			t.Errorf("%d of %d left", b.counts.sent, many)
@@ -497,7 +511,7 @@ func TestDrainIsBoundedEvenWhenTheStoreHangs(t *testing.T) {
 		if err := b.worker.Drain(ctx); err == nil || time.Since(begin) > 4*time.Second {
 			t.Errorf("got %v after %v", err, time.Since(begin))
 		}
-		time.Sleep(time.Minute)
+		sleep(time.Minute)
 	})
 }
 
@@ -512,15 +526,16 @@ func (hangingStore) DeferMail(ctx context.Context, _, _ string, _, _ time.Time) 
 func TestASentMailIsDeletedWhenTheStoreIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sent := 0
-		b := newBench(t, senderFunc(func(context.Context, Message) error { sent++; return nil })).start()
+		b := newBench(t, senderFunc(func(context.Context, Message) error { sent++; return nil }))
 		broken := true
 		b.outbox.before = func(method string) error { return lose(broken && method == "delete") }
+		b.start()
 		b.worker.Dispatch(b.post("c1", 1))
-		time.Sleep(20 * time.Second)
+		sleep(20 * time.Second)
 		b.outbox.mu.Lock()
 		broken = false
 		b.outbox.mu.Unlock()
-		time.Sleep(5 * time.Minute)
+		sleep(5 * time.Minute)
 		if _, there := b.outbox.mail("c1/1"); there || sent != 1 {
 			t.Errorf("sent %d times, still there: %t", sent, there)
 		}
@@ -530,9 +545,10 @@ func TestASentMailIsDeletedWhenTheStoreIsBack(t *testing.T) {
 
 func TestAnOutageIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := true
+		var down atomic.Bool
+		down.Store(true)
 		b := newBench(t, senderFunc(func(context.Context, Message) error {
-			if down {
+			if down.Load() {
 				return errDown
 			}
 			return nil
@@ -540,14 +556,14 @@ func TestAnOutageIsToldOnce(t *testing.T) {
 		for i := range 30 {
 			b.worker.Dispatch(b.post(fmt.Sprint("c", i), 1))
 		}
-		time.Sleep(3 * time.Minute)
+		sleep(3 * time.Minute)
 		b.counts.mu.Lock()
 		if b.counts.waiting != 30 || b.counts.counted < 30 || b.counts.failed[StageConnect] < 100 {
 			t.Errorf("waiting %d, counted %d times, failed %v", b.counts.waiting, b.counts.counted, b.counts.failed)
 		}
 		b.counts.mu.Unlock()
-		down = false
-		time.Sleep(time.Minute)
+		down.Store(false)
+		sleep(time.Minute)
 		log := b.log.String()
 		if strings.Count(log, "mail_failing") != 1 || strings.Count(log, "mail_recovered") != 1 || strings.Count(log, "\n") != 2 {
 			t.Errorf("the log says:\n%s", log)

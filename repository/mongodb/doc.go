@@ -5,15 +5,17 @@
 //
 // Every method of a port is one command on one document, found by its `_id` (lists aside): an insert, a read, a
 // findOneAndUpdate whose filter holds the whole precondition and which returns the document after, or a delete under
-// such a filter. Three methods may need a second one, each again of this kind: TakeBudget reads the log that refused it,
-// SaveRing the ring that was there before the first, and ClearRelease tells the last entry from others. What has to follow
+// such a filter. Only throttles, the clock and heartbeats are upserted. Three methods may need more than one command, each
+// again of this kind: TakeBudget reads the log that refused it, SaveRing the ring that was there before the first, and
+// ClearRelease tells the last entry from one of several. What has to follow
 // on other documents is the issuer's to record and to complete, so there is no transaction, no change stream, no update by
 // pipeline, no partial index and no write to many documents. A single mongod, a replica set, a sharded cluster and
 // compatible servers all do.
 //
-// Writes are acknowledged by a majority and journaled; reads go to the primary; both are retried once by the driver, where
-// the server has sessions. These hold whatever the URI says. A write whose answer did not come is reported as
-// issuer.ErrUnknown, never as failed.
+// Writes are acknowledged by a majority and journaled, and reads go to the primary, whatever the URI says. The driver
+// resends both once, writes only where the server has sessions and so knows them again; a URI may turn that off
+// (`retryWrites=false`), for nothing depends on it. A write whose answer did not come is reported as issuer.ErrUnknown, never
+// as failed.
 //
 // # Collections
 //

@@ -70,7 +70,7 @@ var steps = []step{
 			return inserted(s.InsertSession(ctx, theSession))
 		},
 		applied: func(ctx context.Context, s conformance.Store) (int, error) {
-			return existing(second(s.Session(ctx, "s")))
+			return existing(ignore(s.Session(ctx, "s")))
 		},
 	},
 	{
@@ -80,7 +80,7 @@ var steps = []step{
 			return inserted(s.InsertIdentifier(ctx, issuer.Identifier{ID: "email:a", UserID: "u", Claim: "mine", Kind: issuer.IdentifierRegister, Payload: &theUser, OpenSince: noon}))
 		},
 		applied: func(ctx context.Context, s conformance.Store) (int, error) {
-			return existing(second(s.Identifier(ctx, "email:a")))
+			return existing(ignore(s.Identifier(ctx, "email:a")))
 		},
 	},
 	{
@@ -188,13 +188,11 @@ var steps = []step{
 	},
 }
 
-func second[A any](_ A, err error) error { return err }
-
 // TestFaults: whatever happens between driver and server, a write is applied at most once, exactly once if the server had
 // it, its caller is told that the outcome is unknown, and the same call again ends with it applied once.
 func TestFaults(t *testing.T) {
 	mongotest.Server(t)
-	for f := cutRequest; f <= weakReply; f++ {
+	for _, f := range []fault{cutRequest, halfRequest, cutReply, halfReply, stallReply, slowReply, weakReply, electReply} {
 		t.Run(f.String(), func(t *testing.T) {
 			t.Parallel()
 			uri := mongotest.URI(t)
@@ -215,12 +213,7 @@ func meet(t *testing.T, step step, f fault, r *relay, faulty, direct *mongodb.St
 		t.Fatal(err)
 	}
 	r.arm(named(step.command), f)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	if f == stallReply {
-		ctx, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
-	}
-	err := step.do(ctx, faulty)
-	cancel()
+	err := step.do(bounded(t, f), faulty)
 	if n := r.release(); n != 1 {
 		t.Fatalf("the fault struck %d commands", n)
 	}
@@ -245,5 +238,73 @@ func meet(t *testing.T, step step, f fault, r *relay, faulty, direct *mongodb.St
 	}
 	if n, err := step.applied(t.Context(), direct); n != 1 || err != nil {
 		t.Fatalf("after the same call again: applied %d times, %v", n, err)
+	}
+}
+
+// TestFaultsOfReads: a read that was not answered is never taken for "not there" or for less than there is.
+func TestFaultsOfReads(t *testing.T) {
+	uri := mongotest.URI(t)
+	direct := open(t, uri, mongodb.Options{})
+	if err := errors.Join(direct.InsertUser(t.Context(), theUser), direct.InsertSession(t.Context(), theSession)); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []fault{cutRequest, halfRequest, cutReply, halfReply, stallReply, electReply} {
+		t.Run(f.String(), func(t *testing.T) {
+			t.Parallel()
+			r := newRelay(t, uri)
+			s := open(t, r.uri, mongodb.Options{})
+			r.arm(named("find"), f)
+			n, err := existing(ignore(s.User(bounded(t, f), "u")))
+			misread(t, r, f, n, err)
+
+			r.arm(named("find"), f)
+			found, err := s.SessionsOf(bounded(t, f), "u", "", 9)
+			misread(t, r, f, len(found), err)
+		})
+	}
+}
+
+// bounded is a context that ends soon if the reply will not come.
+func bounded(t *testing.T, f fault) context.Context {
+	within := 10 * time.Second
+	if f == stallReply {
+		within = 200 * time.Millisecond
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// misread fails if a read that met f was answered with anything but the one document.
+func misread(t *testing.T, r *relay, f fault, n int, err error) {
+	t.Helper()
+	if r.release() != 1 {
+		t.Fatal("the fault did not strike")
+	}
+	if !errors.Is(err, issuer.ErrUnknown) && (err != nil || n != 1) {
+		t.Errorf("found %d, %v", n, err)
+	}
+	if f == stallReply && err == nil {
+		t.Error("no error, though no reply came")
+	}
+}
+
+// TestExistsWithoutMajority: a document that no majority has may yet be rolled back, so an insert that met it knows nothing.
+func TestExistsWithoutMajority(t *testing.T) {
+	uri := mongotest.URI(t)
+	r := newRelay(t, uri)
+	s := open(t, r.uri, mongodb.Options{})
+	if err := s.InsertSession(t.Context(), theSession); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.InsertSession(t.Context(), theSession); !errors.Is(err, issuer.ErrExists) || errors.Is(err, issuer.ErrUnknown) {
+		t.Errorf("got %v", err)
+	}
+	r.arm(named("insert"), weakReply)
+	if err := s.InsertSession(t.Context(), theSession); !errors.Is(err, issuer.ErrUnknown) || errors.Is(err, issuer.ErrExists) {
+		t.Errorf("without a majority: %v", err)
+	}
+	if r.release() != 1 {
+		t.Fatal("not struck")
 	}
 }

@@ -9,19 +9,25 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// indexes finds lists and expires documents; none is unique or partial. Their names are the driver's (`field_1`).
-var indexes = []struct {
+// collectionIndexes are those of one collection.
+type collectionIndexes struct {
 	collection string
 	models     []mongo.IndexModel
-}{
-	{"users", []mongo.IndexModel{sparse("pending"), sparse("release"), plain("created_at", "_id")}},
-	{"identifiers", []mongo.IndexModel{sparse("open_since")}},
-	{"sessions", []mongo.IndexModel{plain("user_id", "_id"), sparse("notice"), expiring()}},
-	{"challenges", []mongo.IndexModel{expiring()}},
-	{"outbox", []mongo.IndexModel{plain("due_at", "_id"), plain("give_up_at"), expiring()}},
-	{"throttles", []mongo.IndexModel{expiring()}},
-	{"audit", []mongo.IndexModel{plain("at", "_id")}},
-	{"keyring", []mongo.IndexModel{expiring()}},
+}
+
+// indexes find lists and expire documents; none is unique or partial. Their names are the driver's (`field_1`), which it
+// writes into the models: so each caller has models of its own.
+func indexes() []collectionIndexes {
+	return []collectionIndexes{
+		{"users", []mongo.IndexModel{sparse("pending"), sparse("release"), plain("created_at", "_id")}},
+		{"identifiers", []mongo.IndexModel{sparse("open_since")}},
+		{"sessions", []mongo.IndexModel{plain("user_id", "_id"), sparse("notice"), expiring()}},
+		{"challenges", []mongo.IndexModel{expiring()}},
+		{"outbox", []mongo.IndexModel{plain("due_at", "_id"), plain("give_up_at"), expiring()}},
+		{"throttles", []mongo.IndexModel{expiring()}},
+		{"audit", []mongo.IndexModel{plain("at", "_id")}},
+		{"keyring", []mongo.IndexModel{expiring()}},
+	}
 }
 
 func plain(fields ...string) mongo.IndexModel {
@@ -48,7 +54,7 @@ func expiring() mongo.IndexModel {
 
 // createIndexes makes those that are missing, one command a collection.
 func createIndexes(ctx context.Context, db *mongo.Database) error {
-	for _, i := range indexes {
+	for _, i := range indexes() {
 		if _, err := db.Collection(i.collection).Indexes().CreateMany(ctx, i.models); err != nil {
 			return fmt.Errorf("indexes of %s: %w", i.collection, err)
 		}

@@ -90,7 +90,8 @@ func TestDocuments(t *testing.T) {
 	for _, err := range []error{
 		s.InsertUser(ctx, theUser), s.InsertSession(ctx, theSession), s.InsertChallenge(ctx, theChallenge), s.InsertMail(ctx, theMail),
 		s.InsertIdentifier(ctx, issuer.Identifier{ID: "name:n"}), s.PutHeartbeat(ctx, keys.Heartbeat{Replica: "r", At: noon}),
-		take(ctx, s, "a"), ignore(s.CountSource(ctx, "n", noon.Add(time.Minute))), ignore(s.CountSource(ctx, "n", noon)),
+		take(ctx, s, "a"), answeredAt(s.TakeBudget(ctx, "k2", "a", 2, time.Hour, noon)),
+		answeredAt(s.TakeBudget(ctx, "k2", "b", 2, time.Hour, noon.Add(-time.Minute))), ignore(s.CountSource(ctx, "n", noon.Add(time.Minute))), ignore(s.CountSource(ctx, "n", noon)),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -108,6 +109,7 @@ func TestDocuments(t *testing.T) {
 		{"challenges", "c"}:      theChallenge.ExpiresAt.Add(day),
 		{"outbox", "m"}:          theMail.GiveUpAt.Add(day),
 		{"throttles", "k"}:       noon.Add(time.Hour + day),
+		{"throttles", "k2"}:      noon.Add(time.Hour + day),
 		{"throttles", "n"}:       noon.Add(time.Minute + day), // a later expiry stays
 		{"keyring", "replica:r"}: noon.Add(day),
 	} {

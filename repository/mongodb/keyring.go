@@ -7,7 +7,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"signet/issuer"
 	"signet/keys"
@@ -43,7 +42,6 @@ type heartbeatDocument struct {
 	RingVersion int64     `bson:"ring_version"`
 	KEKIDs      []string  `bson:"kek_ids"`
 	ClockOffset int64     `bson:"clock_offset_ns"`
-	TTLAt       time.Time `bson:"ttl_at"`
 }
 
 func (d heartbeatDocument) heartbeat() keys.Heartbeat {
@@ -107,21 +105,19 @@ func (s *Store) EffectDelay() time.Duration {
 
 // StoreTime implements keys.RingStore.
 func (s *Store) StoreTime(ctx context.Context) (time.Time, error) {
-	var d struct {
+	d, err := upsert[struct {
 		At time.Time `bson:"at"`
-	}
-	err := s.keyring.FindOneAndUpdate(ctx, bson.M{"_id": clockID}, bson.M{"$currentDate": bson.M{"at": true}}, upserted).Decode(&d)
-	return d.At, mapped("ask the time", err)
+	}](ctx, s.keyring, "ask the time", clockID, bson.M{"$currentDate": bson.M{"at": true}})
+	return d.At, err
 }
 
 // PutHeartbeat implements keys.RingStore.
 func (s *Store) PutHeartbeat(ctx context.Context, h keys.Heartbeat) error {
-	id := heartbeatPrefix + h.Replica
-	_, err := s.keyring.ReplaceOne(ctx, bson.M{"_id": id}, heartbeatDocument{
-		ID: id, At: h.At, RingVersion: h.RingVersion, KEKIDs: h.KEKIDs, ClockOffset: int64(h.ClockOffset),
-		TTLAt: h.At.Add(keptLonger),
-	}, options.Replace().SetUpsert(true))
-	return mapped("put heartbeat", err)
+	_, err := upsert[onlyID](ctx, s.keyring, "put heartbeat", heartbeatPrefix+h.Replica, bson.M{"$set": bson.M{
+		"at": h.At, "ring_version": h.RingVersion, "kek_ids": h.KEKIDs, "clock_offset_ns": int64(h.ClockOffset),
+		"ttl_at": h.At.Add(keptLonger),
+	}})
+	return err
 }
 
 // Heartbeats implements keys.RingStore.

@@ -89,6 +89,8 @@ func clientOptions(uri string, o Options, t *topology) (*options.ClientOptions, 
 	setDefault(&c.MaxConnIdleTime, idleFor)
 	setDefault(&c.MaxPoolSize, poolSize)
 	setDefault(&c.MaxConnecting, dialsAtOnce)
+	setDefault(&c.RetryWrites, true)
+	setDefault(&c.RetryReads, true)
 	setDefault(&c.AppName, "signet")
 	if o.AppName != "" {
 		c.SetAppName(o.AppName)
@@ -101,7 +103,6 @@ func clientOptions(uri string, o Options, t *topology) (*options.ClientOptions, 
 	journaled := true
 	c.SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journaled})
 	c.SetReadPreference(readpref.Primary()).SetReadConcern(&readconcern.ReadConcern{})
-	c.SetRetryWrites(true).SetRetryReads(true)
 	c.SetRegistry(registry()).SetServerMonitor(t.monitor())
 	if o.Monitor != nil {
 		c.SetMonitor(o.Monitor)

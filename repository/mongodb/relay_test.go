@@ -45,6 +45,7 @@ type relay struct {
 	mu     sync.Mutex
 	armed  func(command bson.Raw) bool // nil is none
 	todo   fault
+	always bool          // stays armed
 	struck int           // commands that a fault was done to
 	resume chan struct{} // ends stalls
 	conns  map[net.Conn]bool
@@ -130,8 +131,16 @@ func (r *relay) elect() {
 func (r *relay) arm(those func(command bson.Raw) bool, f fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.armed, r.todo, r.struck = those, f, 0
+	r.armed, r.todo, r.always, r.struck = those, f, false, 0
 	r.resume = make(chan struct{})
+}
+
+// armAlways has all of them meet f.
+func (r *relay) armAlways(those func(command bson.Raw) bool, f fault) {
+	r.arm(those, f)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.always = true
 }
 
 // release ends the stalls, disarms, and says how many commands were struck.
@@ -163,7 +172,9 @@ func (r *relay) strike(message []byte) (fault, chan struct{}, bool) {
 	if r.armed == nil || !isOpMsg(message) || !r.armed(bodyOf(message)) {
 		return 0, nil, false
 	}
-	r.armed = nil
+	if !r.always {
+		r.armed = nil
+	}
 	r.struck++
 	return r.todo, r.resume, true
 }

@@ -72,6 +72,24 @@ func changed(ctx context.Context, c *mongo.Collection, what, id string, conditio
 	return ok, err
 }
 
+func upserted() *options.FindOneAndUpdateOptionsBuilder {
+	return options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)
+}
+
+// upsert applies update to the document with this id, made if there is none, and returns it as it is then. Servers may
+// refuse one of two callers who make it at once; that one tries again.
+func upsert[D any](ctx context.Context, c *mongo.Collection, what, id string, update bson.M) (D, error) {
+	for range contendedTries {
+		var d D
+		err := mapped(what, c.FindOneAndUpdate(ctx, bson.M{"_id": id}, update, upserted()).Decode(&d))
+		if !errors.Is(err, issuer.ErrExists) {
+			return d, err
+		}
+	}
+	var none D
+	return none, contended(what)
+}
+
 // remove deletes the document with this id if the conditions hold.
 func remove(ctx context.Context, c *mongo.Collection, what, id string, conditions bson.M) (bool, error) {
 	if !utf8.ValidString(id) {

@@ -2,9 +2,11 @@ package mongodb_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
+	"signet/issuer"
 	"signet/repository/conformance"
 	"signet/repository/mongodb"
 	"signet/repository/mongodb/mongotest"
@@ -12,23 +14,49 @@ import (
 
 func TestConformance(t *testing.T) {
 	mongotest.Server(t)
-	uris := map[conformance.Store]string{}
+	substitute := mongotest.Substitute(t)
+	if substitute {
+		t.Log("callers of CountSource take turns: this server does not tell callers at the same time apart")
+	}
+	opened := map[conformance.Store]struct {
+		*mongodb.Store
+		uri string
+	}{}
+	at := func(t *testing.T, uri string) (s conformance.Store) {
+		m := open(t, uri, mongodb.Options{})
+		s = m
+		if substitute {
+			s = &inTurns{Store: m}
+		}
+		opened[s] = struct {
+			*mongodb.Store
+			uri string
+		}{m, uri}
+		return s
+	}
 	conformance.Run(t, conformance.Harness{
-		Open: func(t *testing.T) conformance.Store {
-			uri := mongotest.URI(t)
-			s := open(t, uri, mongodb.Options{})
-			uris[s] = uri
-			return s
-		},
+		Open: func(t *testing.T) conformance.Store { return at(t, mongotest.URI(t)) },
 		Reopen: func(t *testing.T, s conformance.Store) conformance.Store {
-			if err := s.(*mongodb.Store).Close(t.Context()); err != nil {
+			before := opened[s]
+			if err := before.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			again := open(t, uris[s], mongodb.Options{})
-			uris[again] = uris[s]
-			return again
+			return at(t, before.uri)
 		},
 	})
+}
+
+// inTurns is a store on a server that may return a counter which others have raised since: to count what each caller was
+// given there, they take turns.
+type inTurns struct {
+	*mongodb.Store
+	mu sync.Mutex
+}
+
+func (s *inTurns) CountSource(ctx context.Context, key string, expires time.Time) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Store.CountSource(ctx, key, expires)
 }
 
 // open opens a store and closes it when the test ends.
@@ -46,4 +74,60 @@ func open(t *testing.T, uri string, o mongodb.Options) *mongodb.Store {
 		_ = s.Close(ctx)
 	})
 	return s
+}
+
+// TestCountSourceAtOnce: however a server answers callers at the same time, no more than n of them are told n or less, and
+// each is counted.
+func TestCountSourceAtOnce(t *testing.T) {
+	s := open(t, mongotest.URI(t), mongodb.Options{})
+	const callers = 32
+	var mu sync.Mutex
+	var told [callers + 1]int
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			n, err := s.CountSource(t.Context(), "k", noon)
+			if err != nil || n < 1 || n > callers {
+				t.Errorf("got %d, %v", n, err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			told[n]++
+		})
+	}
+	all.Wait()
+	sum := 0
+	for n, callers := range told {
+		if sum += callers; sum > n {
+			t.Errorf("%d callers were told %d or less", sum, n)
+		}
+	}
+	if n, err := s.CountSource(t.Context(), "k", noon); n != callers+1 || err != nil {
+		t.Errorf("then %d, %v", n, err)
+	}
+}
+
+// TestClearReleaseAtOnce: two callers take the last two entries, and the marker is gone.
+func TestClearReleaseAtOnce(t *testing.T) {
+	uri := mongotest.URI(t)
+	s := open(t, uri, mongodb.Options{})
+	for round := range 50 {
+		u := issuer.User{ID: string(rune('A' + round)), State: issuer.UserActive, Release: []string{"email:x", "name:y"}}
+		if err := s.InsertUser(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for _, identifier := range u.Release {
+			all.Go(func() {
+				if ok, err := s.ClearRelease(t.Context(), u.ID, identifier, 0); !ok || err != nil {
+					t.Errorf("%s: %v, %v", identifier, ok, err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	if left, err := s.ReleasingUsers(t.Context(), "", 100); len(left) > 0 || err != nil {
+		t.Errorf("still listed: %q, %v", left, err)
+	}
 }

@@ -4,17 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"signet/issuer"
 )
 
 // Budgets as exact sliding windows, and counters. Invariant: the log of a key never takes an attempt id twice and never
-// takes more than its limit within the window. These are the only documents that come to be by an upsert: a filter that
-// does not match a document that is there makes the server try to insert it again, and the duplicate key is the refusal.
+// takes more than its limit within the window. A budget comes to be by an upsert: when the filter does not match the
+// document that is there, the server tries to insert it again, and the duplicate key is the refusal. It is also what one of two
+// callers may get who insert the same document at once, so the refused read the log before they believe it.
 
 // budgetDocument is the log of a budget, oldest entry first.
 type budgetDocument struct {
@@ -27,15 +28,8 @@ type budgetEntry struct {
 }
 
 func (d budgetDocument) has(att string) bool {
-	for _, e := range d.Log {
-		if e.Att == att {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.Log, func(e budgetEntry) bool { return e.Att == att })
 }
-
-var upserted = options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)
 
 // TakeBudget implements issuer.Throttles.
 func (s *Store) TakeBudget(ctx context.Context, key, att string, limit int, window time.Duration, now time.Time) (bool, time.Time, error) {
@@ -53,7 +47,7 @@ func (s *Store) TakeBudget(ctx context.Context, key, att string, limit int, wind
 		"$max":  bson.M{"ttl_at": now.Add(window + keptLonger)},
 	}
 	for range contendedTries {
-		err := mapped(what, s.throttles.FindOneAndUpdate(ctx, room, entry, upserted).Err())
+		err := mapped(what, s.throttles.FindOneAndUpdate(ctx, room, entry, upserted()).Err())
 		if !errors.Is(err, issuer.ErrExists) {
 			return err == nil, time.Time{}, err
 		}
@@ -80,16 +74,9 @@ func (s *Store) GiveBack(ctx context.Context, key, att string) error {
 
 // CountSource implements issuer.Throttles.
 func (s *Store) CountSource(ctx context.Context, key string, expires time.Time) (int64, error) {
-	const what = "count source"
-	update := bson.M{"$inc": bson.M{"count": int64(1)}, "$max": bson.M{"ttl_at": expires.Add(keptLonger)}}
-	for range contendedTries {
-		var d struct {
-			Count int64 `bson:"count"`
-		}
-		err := mapped(what, s.throttles.FindOneAndUpdate(ctx, bson.M{"_id": key}, update, upserted).Decode(&d))
-		if !errors.Is(err, issuer.ErrExists) {
-			return d.Count, err
-		}
-	}
-	return 0, contended(what)
+	d, err := upsert[struct {
+		Count int64 `bson:"count"`
+	}](ctx, s.throttles, "count source", key,
+		bson.M{"$inc": bson.M{"count": int64(1)}, "$max": bson.M{"ttl_at": expires.Add(keptLonger)}})
+	return d.Count, err
 }

@@ -64,6 +64,7 @@ func BenchmarkRotateSession(b *testing.B) {
 			s, list := benchStore(b, 10_000)
 			var next atomic.Int64
 			done := make(chan struct{})
+			before := s.Stats()
 			b.ReportAllocs()
 			b.ResetTimer()
 			for c := range callers {
@@ -80,7 +81,42 @@ func BenchmarkRotateSession(b *testing.B) {
 			}
 			b.StopTimer()
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "cas/s")
-			b.ReportMetric(float64(s.writer.stats.operations.Load())/float64(s.writer.stats.batches.Load()), "cas/commit")
+			stats := s.Stats()
+			b.ReportMetric(float64(stats.Operations-before.Operations)/float64(stats.Commits-before.Commits), "cas/commit")
 		})
 	}
+}
+
+// BenchmarkOpen opens and closes a database that is there.
+func BenchmarkOpen(b *testing.B) {
+	path := fileIn(b)
+	s, err := Open(b.Context(), path, Options{})
+	for b.Loop() {
+		if err == nil {
+			err = s.Close()
+		}
+		if err == nil {
+			s, err = Open(b.Context(), path, Options{})
+		}
+		if err == nil {
+			err = s.Ping(b.Context())
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	_ = s.Close()
+}
+
+// BenchmarkSession reads one of 10,000 sessions.
+func BenchmarkSession(b *testing.B) {
+	s, list := benchStore(b, 10_000)
+	b.ReportAllocs()
+	b.RunParallel(func(p *testing.PB) {
+		for i := 0; p.Next(); i++ {
+			if _, err := s.Session(b.Context(), list[i%len(list)].ID); err != nil {
+				b.Error(err)
+			}
+		}
+	})
 }

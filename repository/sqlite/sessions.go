@@ -9,29 +9,26 @@ import (
 )
 
 type sessionDoc struct {
-	UserID    string          `json:"user_id"`
-	ClientID  string          `json:"client_id,omitempty"`
-	Scope     string          `json:"scope,omitempty"`
-	Ver       int64           `json:"ver,omitempty"`
-	Roles     []string        `json:"roles,omitempty"`
-	Gen       int64           `json:"gen,omitempty"`
-	Secret    string          `json:"secret,omitempty"`
-	Exp       millis          `json:"exp,omitempty"`
-	At        millis          `json:"at,omitempty"`
-	By        string          `json:"by,omitempty"`
-	Recent    []supersededDoc `json:"recent,omitempty"`
-	IdleAt    millis          `json:"idle_at,omitempty"`
-	AbsAt     millis          `json:"abs_at,omitempty"`
-	AuthTime  millis          `json:"auth_time,omitempty"`
-	CreatedAt millis          `json:"created_at,omitempty"`
-	UserAgent string          `json:"user_agent,omitempty"`
-	IP        string          `json:"ip,omitempty"`
-	Revoked   *revokedDoc     `json:"revoked,omitempty"`
-	Notice    bool            `json:"notice,omitempty"`
+	UserID    string      `json:"user_id"`
+	ClientID  string      `json:"client_id,omitempty"`
+	Scope     string      `json:"scope,omitempty"`
+	Ver       int64       `json:"ver,omitempty"`
+	Roles     []string    `json:"roles,omitempty"`
+	Gen       int64       `json:"gen,omitempty"`
+	Secret    string      `json:"secret,omitempty"`
+	Exp       millis      `json:"exp,omitempty"`
+	At        millis      `json:"at,omitempty"`
+	By        string      `json:"by,omitempty"`
+	Recent    []int64     `json:"recent,omitempty"` // gen, at, gen, at, ...: a rotation reads and writes it each time
+	IdleAt    millis      `json:"idle_at,omitempty"`
+	AbsAt     millis      `json:"abs_at,omitempty"`
+	AuthTime  millis      `json:"auth_time,omitempty"`
+	CreatedAt millis      `json:"created_at,omitempty"`
+	UserAgent string      `json:"user_agent,omitempty"`
+	IP        string      `json:"ip,omitempty"`
+	Revoked   *revokedDoc `json:"revoked,omitempty"`
+	Notice    bool        `json:"notice,omitempty"`
 }
-
-// supersededDoc is a pair of gen and at.
-type supersededDoc [2]int64
 
 type revokedDoc struct {
 	At  millis              `json:"at"`
@@ -42,10 +39,10 @@ func packSession(s *issuer.Session) sessionDoc {
 	d := sessionDoc{
 		UserID: s.UserID, ClientID: s.ClientID, Scope: s.Scope, Ver: s.Ver, Roles: s.Roles, Gen: s.Gen, Secret: s.Secret, Exp: stamp(s.Exp),
 		At: stamp(s.At), By: s.By, IdleAt: stamp(s.IdleAt), AbsAt: stamp(s.AbsAt), AuthTime: stamp(s.AuthTime), CreatedAt: stamp(s.CreatedAt),
-		UserAgent: s.UserAgent, IP: s.IP, Notice: s.Notice, Recent: make([]supersededDoc, len(s.Recent)),
+		UserAgent: s.UserAgent, IP: s.IP, Notice: s.Notice, Recent: make([]int64, 0, 2*len(s.Recent)),
 	}
-	for i, r := range s.Recent {
-		d.Recent[i] = supersededDoc{r.Gen, int64(stamp(r.At))}
+	for _, r := range s.Recent {
+		d.Recent = append(d.Recent, r.Gen, int64(stamp(r.At)))
 	}
 	if s.Revoked != nil {
 		d.Revoked = &revokedDoc{stamp(s.Revoked.At), s.Revoked.Why}
@@ -57,10 +54,10 @@ func openSession(id string, d *sessionDoc) issuer.Session {
 	s := issuer.Session{
 		ID: id, UserID: d.UserID, ClientID: d.ClientID, Scope: d.Scope, Ver: d.Ver, Roles: d.Roles, Gen: d.Gen, Secret: d.Secret, Exp: d.Exp.time(),
 		At: d.At.time(), By: d.By, IdleAt: d.IdleAt.time(), AbsAt: d.AbsAt.time(), AuthTime: d.AuthTime.time(), CreatedAt: d.CreatedAt.time(),
-		UserAgent: d.UserAgent, IP: d.IP, Notice: d.Notice, Recent: make([]issuer.Superseded, len(d.Recent), issuer.RecentKept+1),
+		UserAgent: d.UserAgent, IP: d.IP, Notice: d.Notice, Recent: make([]issuer.Superseded, 0, issuer.RecentKept+1),
 	}
-	for i, r := range d.Recent {
-		s.Recent[i] = issuer.Superseded{Gen: r[0], At: millis(r[1]).time()}
+	for i := 0; i+1 < len(d.Recent); i += 2 {
+		s.Recent = append(s.Recent, issuer.Superseded{Gen: d.Recent[i], At: millis(d.Recent[i+1]).time()})
 	}
 	if d.Revoked != nil {
 		s.Revoked = &issuer.Revocation{At: d.Revoked.At.time(), Why: d.Revoked.Why}

@@ -5,8 +5,8 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -119,6 +119,8 @@ func (w *writer) loop() {
 				return
 			}
 		}
+		// Those who were just answered get to ask again, so that they share this sync rather than wait for the next.
+		runtime.Gosched()
 		batch = w.waiting(batch)
 		w.commit(batch)
 		for _, o := range batch {
@@ -173,7 +175,7 @@ func (w *writer) commit(batch []*operation) {
 		w.disconnect(err)
 		return
 	}
-	w.stats.batches.Add(1)
+	w.stats.commits.Add(1)
 	w.stats.operations.Add(uint64(len(batch)))
 	w.stats.nanoseconds.Add(uint64(time.Since(start)))
 }
@@ -239,59 +241,3 @@ func (w *writer) disconnect(err error) {
 	_ = w.tx.conn.Close()
 	w.tx = nil
 }
-
-// tx is what an operation sees of the transaction that it is part of. It knows no context: the driver would watch it
-// with a goroutine for every statement.
-type tx struct {
-	conn     *sql.Conn
-	prepared map[string]*sql.Stmt
-	broken   error // the first error of the database since the last begin
-}
-
-func (t *tx) prepare(query string) (*sql.Stmt, error) {
-	if s := t.prepared[query]; s != nil {
-		return s, nil
-	}
-	s, err := t.conn.PrepareContext(context.Background(), query)
-	if err != nil {
-		return nil, err
-	}
-	t.prepared[query] = s
-	return s, nil
-}
-
-// exec runs a statement and returns how many rows it changed.
-func (t *tx) exec(query string, args ...any) (changed int64, err error) {
-	defer t.note(&err)
-	s, err := t.prepare(query)
-	if err != nil {
-		return 0, err
-	}
-	r, err := s.Exec(args...)
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
-}
-
-// row reads one row into dest, or returns false.
-func (t *tx) row(dest any, query string, args ...any) (found bool, err error) {
-	defer t.note(&err)
-	s, err := t.prepare(query)
-	if err != nil {
-		return false, err
-	}
-	err = s.QueryRow(args...).Scan(dest)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-func (t *tx) note(err *error) {
-	if *err != nil && t.broken == nil {
-		t.broken = *err
-	}
-}
-
-type writerStats struct{ batches, operations, failures, nanoseconds atomic.Uint64 }

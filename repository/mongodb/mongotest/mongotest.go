@@ -5,12 +5,12 @@ package mongotest
 import (
 	"context"
 	"crypto/rand"
-	"net/url"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
@@ -55,17 +55,40 @@ func drop(t testing.TB, server, name string) {
 	}
 }
 
-// withDatabase replaces the path of a connection string. A path that was there stays what the user authenticates against.
+// withDatabase replaces the path of a connection string. What users authenticate against by default depends on the path, so
+// it is made explicit.
 func withDatabase(server, name string) string {
 	scheme, rest, _ := strings.Cut(server, "://")
 	rest, query, _ := strings.Cut(rest, "?")
 	hosts, path, _ := strings.Cut(rest, "/")
-	if !strings.Contains(query, "authSource=") && path != "" {
-		query = strings.TrimPrefix(query+"&authSource="+url.QueryEscape(path), "&")
+	byPassword := strings.Contains(hosts, "@") && !strings.Contains(query, "authMechanism=MONGODB-")
+	if byPassword && !strings.Contains(query, "authSource=") {
+		if path == "" {
+			path = "admin"
+		}
+		query = strings.TrimPrefix(query+"&authSource="+path, "&")
 	}
 	uri := scheme + "://" + hosts + "/" + name
 	if query != "" {
 		uri += "?" + query
 	}
 	return uri
+}
+
+// Substitute says whether the server is a program of the JVM that speaks MongoDB's protocol, as found on machines without
+// a MongoDB. Such a server may return a document with changes that came after the caller's own.
+func Substitute(t testing.TB) bool {
+	t.Helper()
+	client, err := mongo.Connect(options.Client().ApplyURI(Server(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Disconnect(context.Background()) }()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	var status struct {
+		Process string `bson:"process"`
+	}
+	err = client.Database("admin").RunCommand(ctx, bson.D{{Key: "serverStatus", Value: 1}}).Decode(&status)
+	return err == nil && status.Process == "java"
 }

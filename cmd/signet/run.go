@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"signet/handlers"
+	"signet/issuer"
+	"signet/issuer/mail"
+	"signet/keys"
+)
+
+// server is the issuer of one process.
+type server struct {
+	config *Config
+	dev    bool
+	log    zerolog.Logger
+	main   net.Listener
+	out    io.Writer // development: the banner and the mails
+	began  time.Time // for the log
+}
+
+// run wires everything together, serves until ctx ends or a part fails for good, and shuts down in order: requests, mails,
+// background work, store.
+func (s *server) run(ctx context.Context) error {
+	c := s.config
+	st, err := openStore(ctx, c, true)
+	if err != nil {
+		return err
+	}
+	defer s.closeStore(ctx, st)
+	ring, err := s.startKeys(ctx, st)
+	if err != nil {
+		return err
+	}
+	hasher, err := issuer.NewHasher(c.hashing())
+	if err != nil {
+		return err
+	}
+	post, err := s.newPost()
+	if err != nil {
+		return err
+	}
+	counts := newMetrics()
+	counts.watch(ring, hasher)
+	worker := mail.NewWorker(mail.WorkerConfig{Store: st, Keys: ring, Sender: post.sender, Composer: post.composer, Skew: c.ClockSkew, Poll: c.KeyPoll,
+		Log: s.log, Observer: counts})
+	provider := issuer.New(issuer.Deps{Settings: c.provider(), Store: st, Keys: ring, Hasher: hasher, Postman: worker, Observer: counts, Log: s.log})
+	if err := provider.LoadClients(ctx); err != nil {
+		return fmt.Errorf("read the clients: %w", err)
+	}
+	edge := handlers.Config{Issuer: c.Issuer, Provider: provider, Keys: ring, Store: st, Observer: counts, Log: s.log,
+		AllowedOrigins: c.AllowedOrigins, AnyLoopbackOrigin: s.dev, TrustedProxies: c.TrustedProxies,
+		Metrics: counts.handler(), OpsListener: c.OpsListen != "", Mailbox: post.mailbox}
+	front, err := s.listeners(ctx, edge)
+	if err != nil {
+		return err
+	}
+
+	background := newLoops(context.WithoutCancel(ctx))
+	background.run("keys", func(ctx context.Context) error { ring.Run(ctx); return nil })
+	background.run("mail", func(ctx context.Context) error { worker.Run(ctx); return nil })
+	background.run("settle", s.settleLoop(provider))
+	background.run("tidy", tidyLoop(hasher))
+	if expiring, ok := st.(sweeper); ok {
+		background.run("sweep", s.sweepLoop(expiring, ring.Now))
+	}
+	for _, one := range front {
+		background.run("http", one.serve)
+	}
+	s.announce(front)
+	started()
+
+	select {
+	case <-ctx.Done():
+	case <-background.ctx.Done():
+		err = context.Cause(background.ctx)
+	}
+	s.shutdown(ctx, front, background, worker)
+	s.log.Info().Str("event", "stopped").AnErr("error", err).Msg("stopped")
+	return err
+}
+
+// startKeys checks the policy against this store, prints the arithmetic, and makes the ring if there is none.
+func (s *server) startKeys(ctx context.Context, st keys.RingStore) (*keys.Replica, error) {
+	policy := s.config.keyPolicy()
+	arithmetic, err := policy.Check(st.StaleReads())
+	s.logPolicy(arithmetic)
+	if err != nil {
+		return nil, err
+	}
+	keks, err := keys.ReadKEKFile(s.config.KEKFile)
+	if err != nil {
+		return nil, fmt.Errorf("SIGNET_KEK_FILE: %w", err)
+	}
+	sealer, err := keys.NewSealer(keks)
+	if err != nil {
+		return nil, fmt.Errorf("SIGNET_KEK_FILE: %w", err)
+	}
+	ring, err := keys.NewReplica(keys.ReplicaConfig{ID: replicaID(), Store: st, Sealer: sealer, Policy: policy, Algorithms: algorithms,
+		Wall: time.Now, KEKFile: s.config.KEKFile, Events: s.keyEvent})
+	if err != nil {
+		return nil, err
+	}
+	if err := ring.Start(ctx); err != nil {
+		return nil, fmt.Errorf("start the key ring: %w", err)
+	}
+	return ring, nil
+}
+
+// algorithms are those that keys are published of at all times.
+var algorithms = []keys.Algorithm{keys.ES256, keys.RS256}

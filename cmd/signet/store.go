@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"signet/issuer"
+	"signet/keys"
+	"signet/repository/mongodb"
+	"signet/repository/sqlite"
+)
+
+// store is what the commands need of a repository; both have it.
+type store interface {
+	issuer.Store
+	keys.RingStore
+	Ping(ctx context.Context) error
+	Close(ctx context.Context) error
+}
+
+// sweeper is a store that deletes what has expired only when told to.
+type sweeper interface {
+	Sweep(ctx context.Context, now time.Time, limit int) (deleted int, err error)
+}
+
+// embedded closes the embedded store as the other is closed.
+type embedded struct{ *sqlite.Store }
+
+func (e embedded) Close(context.Context) error { return e.Store.Close() }
+
+// embeddedFile is the embedded store's file in the data folder.
+func (c *Config) embeddedFile() string { return filepath.Join(c.DataDir, "signet.db") }
+
+// storeName is the store as people call it, without secrets.
+func (c *Config) storeName() string {
+	if c.MongoDBURI != "" {
+		return maskURL(c.MongoDBURI)
+	}
+	return c.embeddedFile()
+}
+
+// openStore opens the configured store. create says whether an embedded one may be made; a command beside a server must not leave
+// an empty one where the operator mistyped the folder.
+func openStore(ctx context.Context, c *Config, create bool) (store, error) {
+	if c.MongoDBURI != "" {
+		s, err := mongodb.Open(ctx, c.MongoDBURI, mongodb.Options{})
+		if err != nil {
+			return nil, fmt.Errorf("open the store: %w", err)
+		}
+		return s, nil
+	}
+	if !create {
+		if _, err := os.Stat(c.embeddedFile()); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no store at %s: set SIGNET_DATA_DIR or SIGNET_MONGODB_URI, or start the server once", c.embeddedFile())
+		}
+	}
+	s, err := sqlite.Open(ctx, c.embeddedFile(), sqlite.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	return embedded{s}, nil
+}

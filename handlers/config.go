@@ -1,0 +1,74 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"signet/issuer"
+	"signet/keys"
+)
+
+// Config is what the HTTP edge works with. Issuer, Provider, Keys, Store and Observer are required.
+type Config struct {
+	Issuer   string // `iss`: scheme, host and port; metadata is built from it, never from a request
+	Provider Provider
+	Keys     KeySet
+	Store    Pinger
+	Observer Observer
+	Log      zerolog.Logger
+
+	AllowedOrigins    []string       // web origins that may call /api/v1 from a browser; each must pass CheckOrigin
+	AnyLoopbackOrigin bool           // development: every origin on loopback too
+	TrustedProxies    []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
+
+	// Metrics answers GET /metrics: on OpsHandler, or on New's handler for loopback callers when OpsListener is false.
+	// nil: 404.
+	Metrics     http.Handler
+	OpsListener bool // OpsHandler is served on an address of its own
+	// Mailbox answers GET /dev/mailbox, for loopback callers only. Development; nil: 404.
+	Mailbox http.Handler
+
+	Timeout time.Duration // most that a call may take, reading its body included; 0 is DefaultTimeout
+}
+
+// DefaultTimeout is how long a call may take unless Config says otherwise.
+const DefaultTimeout = 10 * time.Second
+
+// Provider does what the calls ask for. Errors are *issuer.Error; others are answered 500, or 503 where errors.go says so.
+// *issuer.Provider is the one implementation.
+type Provider interface {
+	Register(ctx context.Context, who issuer.Requester, r issuer.RegisterRequest) (issuer.Ticket, error)
+	Login(ctx context.Context, who issuer.Requester, r issuer.LoginRequest) (issuer.Ticket, error)
+	Verify(ctx context.Context, who issuer.Requester, r issuer.VerifyRequest) (issuer.TokenSet, error)
+	Resend(ctx context.Context, who issuer.Requester, challengeID string) (issuer.Ticket, error)
+	Refresh(ctx context.Context, who issuer.Requester, token string) (issuer.TokenSet, error)
+	// VerifyToken returns the claims of an active access token as a JSON object.
+	VerifyToken(ctx context.Context, token string) (claims json.RawMessage, active bool, err error)
+	Authenticate(ctx context.Context, bearer string) (issuer.Principal, error)
+	Logout(ctx context.Context, refreshToken string) error
+	LogoutAll(ctx context.Context, p issuer.Principal) error
+	UpdateMe(ctx context.Context, p issuer.Principal, u issuer.ProfileUpdate) (issuer.User, error)
+}
+
+// KeySet publishes the keys, from memory. *keys.Replica is the one implementation.
+type KeySet interface {
+	// JWKS is the set as published now, the same pointer until it changes; keys.ErrStale when it is too old to publish.
+	JWKS() (*keys.PublishedSet, error)
+	// Ready is nil, or why this replica should get no requests; its text is shown to whoever asks /readyz.
+	Ready() error
+}
+
+// Pinger says whether the store can be reached.
+type Pinger interface {
+	Ping(ctx context.Context) error
+}
+
+// Observer counts requests, for metrics. Route and method are from small fixed sets: the template of the route, or "other".
+type Observer interface {
+	Request(route, method string, status int, took time.Duration)
+}
