@@ -143,6 +143,9 @@ func (r *Replica) load(ctx context.Context) (*Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load key ring: %w", err)
 	}
+	if v := r.view.Load(); v != nil && v.ring.Version == doc.Version && v.ring.By == doc.By {
+		return v.ring, nil
+	}
 	return decodeRing(doc)
 }
 

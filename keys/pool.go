@@ -18,7 +18,7 @@ type pool struct {
 	mu     sync.Mutex
 	pairs  map[Algorithm][]crypto.Signer
 	flying map[Algorithm]int
-	err    error // of the last generation that failed, until told
+	err    error // of the last generation that failed
 }
 
 func newPool(generate func(Algorithm) (crypto.Signer, error)) *pool {
@@ -68,19 +68,18 @@ func (p *pool) makeOne(alg Algorithm) {
 	}
 }
 
+// have says whether enough are there; the error, that some failed and not enough are still being made.
 func (p *pool) have(missing map[Algorithm]int) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.err; err != nil {
-		p.err = nil
-		return false, err
-	}
+	enough := true
 	for alg, n := range missing {
-		if len(p.pairs[alg]) < n {
-			return false, nil
+		if len(p.pairs[alg])+p.flying[alg] < n {
+			return false, p.err
 		}
+		enough = enough && len(p.pairs[alg]) >= n
 	}
-	return true, nil
+	return enough, nil
 }
 
 // supply seals what was made and returns it; the pool forgets those that the ring held already has.

@@ -5,10 +5,10 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -304,11 +304,17 @@ func TestKeysThatTakeLongDoNotHoldUpAPoll(t *testing.T) {
 func TestKeyGenerationThatFailsIsTold(t *testing.T) {
 	w := newWorld(t)
 	r := w.replica(short(), 0, ES256)
-	r.pool.generate = func(Algorithm) (crypto.Signer, error) { return nil, errors.New("no entropy") }
+	var entropy atomic.Bool
+	r.pool.generate = func(a Algorithm) (crypto.Signer, error) {
+		if !entropy.Load() {
+			return nil, errors.New("no entropy")
+		}
+		return w.deal(a)
+	}
 	if err := r.Start(context.Background()); err == nil || !strings.Contains(err.Error(), "make ES256 key: no entropy") {
 		t.Errorf("%v", err)
 	}
-	r.pool.generate = w.deal
+	entropy.Store(true)
 	if err := r.Start(context.Background()); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
@@ -515,5 +521,4 @@ func TestLateReadsOfTheStoreCount(t *testing.T) {
 	if _, err := NewReplica(c); err == nil {
 		t.Error("a publish-ahead that is enough only for timely reads")
 	}
-	_ = fmt.Sprint(r.Status())
 }

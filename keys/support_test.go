@@ -140,8 +140,9 @@ func (m *memoryStore) DeleteHeartbeat(_ context.Context, replica string) error {
 // ring is what is stored now.
 func (m *memoryStore) ring(t testing.TB) *Ring {
 	t.Helper()
-	doc, _ := (&memoryStore{doc: m.doc, fault: func(string) verdict { return works }}).LoadRing(context.Background())
-	r, err := decodeRing(doc)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := decodeRing(m.doc)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -12,11 +13,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"crypto"
 )
 
 // refreshConnections is how many apps refresh at the same time.
@@ -24,31 +24,28 @@ const refreshConnections = 64
 
 // refresher is a connection with a session of its own. Each refresh is that of the token that the last one gave.
 type refresher struct {
-	*caller
-	ask   []byte
-	token []byte // inside ask
+	send   sender
+	token  string
+	answer []byte
 }
 
-func newRefresher(c *caller, token string) *refresher {
-	ask := request("/api/v1/token/refresh", `{"refresh_token":"`+token+`"}`)
-	at := bytes.Index(ask, []byte(token))
-	return &refresher{caller: c, ask: ask, token: ask[at : at+len(token)]}
-}
+const refreshBody = `{"refresh_token":"%s"}`
 
 var tokenField = []byte(`"refresh_token":"`)
 
-func (r *refresher) refresh() error {
-	if err := r.get(r.ask); err != nil {
+func (r *refresher) refresh() (err error) {
+	if r.answer, err = r.send.ok(fmt.Sprintf(refreshBody, r.token)); err != nil {
 		return err
 	}
-	_, rest, found := bytes.Cut(r.body, tokenField)
+	_, rest, found := bytes.Cut(r.answer, tokenField)
 	if !found || len(rest) < len(r.token) {
 		return errors.New("an answer without a refresh token")
 	}
-	if bytes.Equal(rest[:len(r.token)], r.token) {
+	next := string(rest[:len(r.token)])
+	if next == r.token {
 		return errors.New("the token was not rotated")
 	}
-	copy(r.token, rest)
+	r.token = next
 	return nil
 }
 
@@ -77,37 +74,36 @@ func signIn(tb tester, url, name string, n int) []string {
 const benchPassword = "violet-otter-plays-cello"
 
 // refreshers are n connections with sessions.
-func refreshers(tb tester, s *subject, n int) []*refresher {
+func refreshers(tb tester, s *subject, g generator, n int) []*refresher {
 	tb.Helper()
 	tokens := signIn(tb, s.url, "refresher", n)
 	all := make([]*refresher, n)
-	for i, c := range dialMany(tb, s.addr, n) {
-		all[i] = newRefresher(c, tokens[i])
+	for i, send := range g.connect(tb, s.addr, "/api/v1/token/refresh", len(fmt.Sprintf(refreshBody, tokens[0])), n) {
+		all[i] = &refresher{send: send, token: tokens[i]}
 	}
 	return all
 }
 
 // refreshRig is signet and a bare handler of the same request and an answer of the same length.
 type refreshRig struct {
-	signet    *subject
-	callers   []*refresher
-	bare      []*caller
-	bareAsk   []byte
-	dir       string
-	signature func() // a raw signature of the algorithm
+	dir     string
+	signet  *subject
+	callers []*refresher
+	bare    []sender
+	body    string // of a request to bare
 }
 
-func newRefreshRig(tb tester, p place, alg string) *refreshRig {
+func newRefreshRig(tb tester, p place, g generator, alg string) *refreshRig {
 	tb.Helper()
 	r := &refreshRig{dir: tb.TempDir()}
 	r.signet = p.signet(tb, r.dir, slices.Concat(unlimited, cheapHashes, []string{"SIGNET_ACCESS_ALG=" + alg})...)
-	r.callers = refreshers(tb, r.signet, refreshConnections)
+	r.callers = refreshers(tb, r.signet, g, refreshConnections)
 	if err := r.callers[0].refresh(); err != nil {
 		tb.Fatal(err)
 	}
-	answer := bare{Header: http.Header{"Content-Type": {"application/json"}}, Body: bytes.Repeat([]byte("x"), len(r.callers[0].body))}
-	r.bare = dialMany(tb, p.bare(answer, tb), refreshConnections)
-	r.bareAsk = slices.Clone(r.callers[0].ask)
+	answer := bare{Header: http.Header{"Content-Type": {"application/json"}}, Body: bytes.Repeat([]byte("x"), len(r.callers[0].answer))}
+	r.body = fmt.Sprintf(refreshBody, r.callers[0].token)
+	r.bare = g.connect(tb, p.bare(answer, tb), "/", len(r.body), refreshConnections)
 	return r
 }
 
@@ -116,7 +112,7 @@ func (r *refreshRig) refresh(stop func() bool) (measured, error) {
 }
 
 func (r *refreshRig) bareLoad(stop func() bool) (measured, error) {
-	return closedLoop(len(r.bare), stop, func(i int) error { return r.bare[i].get(r.bareAsk) })
+	return closedLoop(len(r.bare), stop, func(i int) error { _, err := r.bare[i].ok(r.body); return err })
 }
 
 // syncs is how long a write and a sync take in dir when nothing else runs: what a commit can't be faster than.
@@ -164,16 +160,18 @@ func rawRSA(tb tester, d time.Duration) float64 {
 	return m.rate
 }
 
-// BenchmarkRefresh refreshes over 64 connections, durably, in turns with a bare handler: a tenth of b.N each time. Everything is in this process,
-// so that -cpuprofile shows where the time goes.
+// BenchmarkRefresh refreshes over 64 connections, durably, in turns with a bare handler. Everything is in this process, so that -cpuprofile
+// shows where the time goes.
 func BenchmarkRefresh(b *testing.B) {
 	for _, alg := range []string{"ES256", "RS256"} {
-		b.Run(alg, func(b *testing.B) { benchRefresh(b, alg) })
+		for _, g := range []generator{ordinary, lean} {
+			b.Run(alg+"/"+strings.ReplaceAll(g.name, " ", "_"), func(b *testing.B) { benchRefresh(b, g, alg) })
+		}
 	}
 }
 
-func benchRefresh(b *testing.B, alg string) {
-	r := newRefreshRig(b, here, alg)
+func benchRefresh(b *testing.B, g generator, alg string) {
+	r := newRefreshRig(b, here, g, alg)
 	const turns = 5
 	var ratio, rate, bareRate, raw spread
 	var times []time.Duration

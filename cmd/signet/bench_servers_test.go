@@ -113,13 +113,8 @@ func (s *subject) follow(tb tester, log io.Reader, begin time.Time) {
 		}
 	}
 	go func() { _, _ = io.Copy(io.Discard, lines) }()
-	c, err := dial(s.addr)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer c.conn.Close()
-	for ask := request("/readyz", ""); ; time.Sleep(time.Millisecond) {
-		status, err := c.send(ask)
+	for ask := lean.connect(tb, s.addr, "/readyz", 0, 1)[0]; ; time.Sleep(time.Millisecond) {
+		status, _, err := ask("")
 		if err != nil || time.Since(begin) > startTime {
 			tb.Fatal("not ready:", status, err)
 		}

@@ -7,89 +7,124 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
 
-// The load generator of the measurements. It shares the cores with what it measures, so that it does as little as it can: requests are
-// bytes made beforehand, and an answer is read no further than its status, its length and its body.
+// The load generators of the measurements. They share the cores with what they measure.
 
-// caller is one connection to a server, with one request under way at a time.
-type caller struct {
-	conn net.Conn
-	in   *bufio.Reader
-	body []byte // of the last answer, until the next
+// generator opens connections to an address. Each sends requests to one path, one at a time: by POST, with JSON bodies that all have the given
+// length, or by GET when that is 0.
+type generator struct {
+	name    string
+	connect func(tb tester, addr, path string, length, n int) []sender
 }
 
-// dialTime and answerLimit end a measurement of a server that hangs.
-const (
-	dialTime    = 10 * time.Second
-	answerLimit = 60 * time.Second
-)
+// sender sends a request and returns the answer's status and its body, which is valid until the next.
+type sender func(body string) (status int, answer []byte, err error)
 
-func dial(addr string) (*caller, error) {
-	c, err := net.DialTimeout("tcp", addr, dialTime)
-	if err != nil {
-		return nil, err
-	}
-	return &caller{conn: c, in: bufio.NewReaderSize(c, 8<<10)}, nil
-}
-
-// dialMany opens n connections, closed with the test.
-func dialMany(tb tester, addr string, n int) []*caller {
-	tb.Helper()
-	all := make([]*caller, n)
+// ordinary is net/http's own client: what a Go service uses. It takes several times the processor time of the server beside it.
+var ordinary = generator{"net/http client", func(tb tester, addr, path string, length, n int) []sender {
+	t := &http.Transport{MaxIdleConnsPerHost: n, MaxConnsPerHost: n, DisableCompression: true}
+	c := &http.Client{Transport: t, Timeout: answerLimit}
+	tb.Cleanup(t.CloseIdleConnections)
+	all := make([]sender, n)
 	for i := range all {
-		c, err := dial(addr)
+		all[i] = func(body string) (int, []byte, error) {
+			method, content := http.MethodGet, io.Reader(nil)
+			if length > 0 {
+				method, content = http.MethodPost, strings.NewReader(body)
+			}
+			r, err := http.NewRequest(method, "http://"+addr+path, content)
+			if err != nil {
+				return 0, nil, err
+			}
+			if length > 0 {
+				r.Header.Set("Content-Type", "application/json")
+			}
+			a, err := c.Do(r)
+			if err != nil {
+				return 0, nil, err
+			}
+			defer a.Body.Close()
+			answer, err := io.ReadAll(a.Body)
+			return a.StatusCode, answer, err
+		}
+	}
+	return all
+}}
+
+// lean does as little as a client can: requests are bytes made beforehand, and of an answer it reads the status, the length and the body.
+var lean = generator{"lean client", func(tb tester, addr, path string, length, n int) []sender {
+	tb.Helper()
+	all := make([]sender, n)
+	for i := range all {
+		c, err := net.DialTimeout("tcp", addr, dialTime)
 		if err != nil {
 			tb.Fatal(err)
 		}
-		all[i] = c
-		tb.Cleanup(func() { c.conn.Close() })
+		tb.Cleanup(func() { c.Close() })
+		all[i] = (&leanConn{conn: c, in: bufio.NewReaderSize(c, 8<<10), ask: leanRequest(path, length), length: length}).send
 	}
 	return all
+}}
+
+type leanConn struct {
+	conn   net.Conn
+	in     *bufio.Reader
+	ask    []byte // the request; its body is replaced
+	length int
+	answer []byte
 }
 
-// tester is what a test and a benchmark have in common and this generator needs.
-type tester interface {
-	Helper()
-	Fatal(...any)
-	Cleanup(func())
-	TempDir() string
-}
-
-// request is the bytes of a request; body nil is a GET.
-func request(path, body string) []byte {
-	if body == "" {
-		return []byte("GET " + path + " HTTP/1.1\r\nHost: id.example.org\r\nUser-Agent: bench\r\nAccept: application/json\r\n\r\n")
+func leanRequest(path string, length int) []byte {
+	const headers = " HTTP/1.1\r\nHost: id.example.org\r\nUser-Agent: bench\r\nAccept: application/json\r\n"
+	if length == 0 {
+		return []byte("GET " + path + headers + "\r\n")
 	}
-	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: id.example.org\r\nUser-Agent: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body)
+	return fmt.Appendf(nil, "POST %s%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%*s", path, headers, length, length, "")
 }
 
-// send asks and reads the answer: its status, and its body in c.body.
-func (c *caller) send(request []byte) (status int, err error) {
-	if _, err := c.conn.Write(request); err != nil {
-		return 0, err
+func (c *leanConn) send(body string) (status int, answer []byte, err error) {
+	if len(body) != c.length {
+		return 0, nil, fmt.Errorf("a body of %d bytes, not of %d", len(body), c.length)
+	}
+	copy(c.ask[len(c.ask)-c.length:], body)
+	if _, err := c.conn.Write(c.ask); err != nil {
+		return 0, nil, err
 	}
 	line, err := c.in.ReadSlice('\n')
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if len(line) < len("HTTP/1.1 200") {
-		return 0, errors.New("not an HTTP answer")
+		return 0, nil, errors.New("not an HTTP answer")
 	}
 	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	length := 0
+	length, err := c.headers()
+	if err != nil {
+		return 0, nil, err
+	}
+	c.answer = slices.Grow(c.answer[:0], length)[:length]
+	_, err = io.ReadFull(c.in, c.answer)
+	return status, c.answer, err
+}
+
+// headers reads to the end of the answer's header and returns the length of its body.
+func (c *leanConn) headers() (length int, err error) {
 	for {
-		if line, err = c.in.ReadSlice('\n'); err != nil {
+		line, err := c.in.ReadSlice('\n')
+		if err != nil {
 			return 0, err
 		}
 		if len(line) <= 2 {
-			break
+			return length, nil
 		}
 		if n, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
 			if length, err = strconv.Atoi(string(bytes.TrimSpace(n))); err != nil {
@@ -97,19 +132,30 @@ func (c *caller) send(request []byte) (status int, err error) {
 			}
 		}
 	}
-	c.body = slices.Grow(c.body[:0], length)[:length]
-	_, err = io.ReadFull(c.in, c.body)
-	return status, err
 }
 
-// get sends requests that are all answered by 200.
-func (c *caller) get(request []byte) error {
-	status, err := c.send(request)
-	if err == nil && status != 200 {
-		err = fmt.Errorf("status %d: %s", status, c.body)
+// ok sends a request that is answered by 200.
+func (s sender) ok(body string) ([]byte, error) {
+	status, answer, err := s(body)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("status %d: %s", status, answer)
 	}
-	return err
+	return answer, err
 }
+
+// tester is what a test and a benchmark have in common and the measurements need.
+type tester interface {
+	Helper()
+	Fatal(...any)
+	Cleanup(func())
+	TempDir() string
+}
+
+// dialTime and answerLimit end a measurement of a server that hangs.
+const (
+	dialTime    = 10 * time.Second
+	answerLimit = 60 * time.Second
+)
 
 // measured is what came of a load.
 type measured struct {

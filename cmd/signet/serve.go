@@ -48,14 +48,24 @@ func newServe(p *program) *cobra.Command {
 	return c
 }
 
-// untilSignal ends the context at the first SIGTERM or interrupt; the second has its usual effect, to end the process at once.
+// untilSignal ends the context at the first SIGTERM or interrupt. By then signals have their usual effect again, so that a second one ends
+// the process at once.
 func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 	if parent == nil {
 		parent = context.Background()
 	}
-	ctx, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+		case <-ctx.Done():
+		}
+		signal.Stop(signals)
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 // serve makes what a development server may make, and runs until ctx ends.

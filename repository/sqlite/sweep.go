@@ -25,7 +25,7 @@ const sweepStep = 64
 // others. It only saves space: whether something has expired is decided by whoever uses it.
 func (s *Store) Sweep(ctx context.Context, now time.Time, limit int) (deleted int, err error) {
 	for _, table := range swept {
-		query := fmt.Sprintf(`DELETE FROM %s WHERE id IN (SELECT id FROM %s WHERE ttl_at < ? ORDER BY ttl_at LIMIT ?)`, table, table)
+		query := sweepQuery(table)
 		for deleted < limit {
 			step := min(sweepStep, limit-deleted)
 			n, err := write(ctx, s.writer, func(x *tx) (int64, error) { return x.exec(query, int64(stamp(now)), step) })
@@ -39,4 +39,8 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limit int) (deleted in
 		}
 	}
 	return deleted, nil
+}
+
+func sweepQuery(table string) string {
+	return fmt.Sprintf(`DELETE FROM %s WHERE id IN (SELECT id FROM %s WHERE ttl_at < ? ORDER BY ttl_at LIMIT ?)`, table, table)
 }

@@ -187,6 +187,31 @@ func TestACallerWhoLeavesLearnsNothing(t *testing.T) {
 	}
 }
 
+func TestACallerWhoLeavesAFullQueue(t *testing.T) {
+	s := openAt(t, fileIn(t))
+	release := hold(t, s)
+	room := cap(s.writer.queue)
+	errs := make(chan error, room)
+	for i := range room {
+		go func() { errs <- s.InsertUser(t.Context(), newUser(fmt.Sprint(i))) }()
+	}
+	queued(t, s, room)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if err := s.InsertUser(ctx, newUser("left")); !errors.Is(err, issuer.ErrUnknown) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("who found no room was told %v", err)
+	}
+	release()
+	for range room {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if exists(t, s, "left") {
+		t.Error("who found no room was let in")
+	}
+}
+
 func TestACallerWhoLeavesDuringTheCommit(t *testing.T) {
 	s := openAt(t, fileIn(t))
 	ctx, cancel := context.WithCancel(t.Context())
