@@ -23,7 +23,7 @@ type LoginRequest struct {
 // VerifyRequest is the code step.
 type VerifyRequest struct {
 	ChallengeID, Code string
-	DeviceToken       string // presented by a device that has one, "" otherwise
+	DeviceToken       string // of a device that has one: the new one names the same device
 }
 
 // Ticket is what the holder of a challenge is told. ChallengeID is a secret.

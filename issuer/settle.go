@@ -11,71 +11,41 @@ import (
 // It goes on past a document that fails and returns all failures.
 func (p *Provider) Settle(ctx context.Context) error {
 	began := p.now()
+	self := func(id string) string { return id }
+	withUser := func(do func(context.Context, User, time.Time) error) func(string) error {
+		return func(id string) error {
+			u, err := again(ctx, func() (User, error) { return p.store.User(ctx, id) })
+			if err != nil {
+				return err
+			}
+			return do(ctx, u, began)
+		}
+	}
 	return errors.Join(
 		p.LoadClients(ctx),
-		eachID(ctx, p.store.PendingUsers, func(id string) error { return p.withUser(ctx, id, began, p.sweep) }),
-		eachID(ctx, p.store.ReleasingUsers, func(id string) error { return p.withUser(ctx, id, began, p.releaseAll) }),
-		p.settleIdentifiers(ctx),
-		p.settleNotices(ctx),
+		eachRecorded(ctx, p.store.PendingUsers, self, withUser(p.sweep)),
+		eachRecorded(ctx, p.store.ReleasingUsers, self, withUser(p.releaseAll)),
+		eachRecorded(ctx, p.store.OpenIdentifiers, func(i Identifier) string { return i.ID }, func(i Identifier) error {
+			_, _, err := p.resolve(ctx, i)
+			return err
+		}),
+		eachRecorded(ctx, p.store.NoticeSessions, func(s Session) string { return s.ID }, func(s Session) error { return p.tellOfTheft(ctx, s) }),
 	)
 }
 
 const settlePage = 100
 
-// eachID walks a list of ids to its end.
-func eachID(ctx context.Context, list func(context.Context, string, int) ([]string, error), do func(string) error) error {
+// eachRecorded walks a list to its end, page by page, and does what is to be done for each of its documents.
+func eachRecorded[T any](ctx context.Context, list func(context.Context, string, int) ([]T, error), id func(T) string, do func(T) error) error {
 	var failed []error
 	for after := ""; ; {
-		ids, err := again(ctx, func() ([]string, error) { return list(ctx, after, settlePage) })
+		page, err := again(ctx, func() ([]T, error) { return list(ctx, after, settlePage) })
 		if err != nil {
 			return errors.Join(append(failed, err)...)
 		}
-		for _, id := range ids {
-			failed = append(failed, do(id))
-			after = id
-		}
-		if len(ids) < settlePage {
-			return errors.Join(failed...)
-		}
-	}
-}
-
-func (p *Provider) withUser(ctx context.Context, id string, began time.Time, do func(context.Context, User, time.Time) error) error {
-	u, err := again(ctx, func() (User, error) { return p.store.User(ctx, id) })
-	if err != nil {
-		return err
-	}
-	return do(ctx, u, began)
-}
-
-func (p *Provider) settleIdentifiers(ctx context.Context) error {
-	var failed []error
-	for after := ""; ; {
-		page, err := again(ctx, func() ([]Identifier, error) { return p.store.OpenIdentifiers(ctx, after, settlePage) })
-		if err != nil {
-			return errors.Join(append(failed, err)...)
-		}
-		for _, i := range page {
-			_, _, err := p.resolve(ctx, i)
-			failed = append(failed, err)
-			after = i.ID
-		}
-		if len(page) < settlePage {
-			return errors.Join(failed...)
-		}
-	}
-}
-
-func (p *Provider) settleNotices(ctx context.Context) error {
-	var failed []error
-	for after := ""; ; {
-		page, err := again(ctx, func() ([]Session, error) { return p.store.NoticeSessions(ctx, after, settlePage) })
-		if err != nil {
-			return errors.Join(append(failed, err)...)
-		}
-		for _, s := range page {
-			failed = append(failed, p.tellOfTheft(ctx, s))
-			after = s.ID
+		for _, doc := range page {
+			failed = append(failed, do(doc))
+			after = id(doc)
 		}
 		if len(page) < settlePage {
 			return errors.Join(failed...)

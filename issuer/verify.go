@@ -56,7 +56,11 @@ func (p *Provider) verify(ctx context.Context, who Requester, r VerifyRequest, a
 	if err != nil {
 		return TokenSet{}, err
 	}
-	t.DeviceToken, err = p.newDeviceToken(c.Device, u.ID, now)
+	device := c.Device
+	if device == "" {
+		device = p.knownDevice(ctx, r.DeviceToken, u.ID, now)
+	}
+	t.DeviceToken, err = p.newDeviceToken(device, u.ID, now)
 	return t, err
 }
 

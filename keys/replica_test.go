@@ -187,6 +187,10 @@ func TestExpIsBoundByOwnAndRingsTokenLife(t *testing.T) {
 	if got := life(b, time.Hour); got != 9 {
 		t.Errorf("with the ring raised to 9s got %d", got)
 	}
+	b.view.Load().signers[ES256].ttl = 3 * time.Second // a key that was never allowed more
+	if got := life(b, time.Hour); got != 3 {
+		t.Errorf("under a key of 3s got %d", got)
+	}
 	a.policy.TokenTTL = time.Hour // an older ring under a new setting
 	if _, err := a.usable(time.Minute); !errors.Is(err, ErrStale) {
 		t.Error("signs though the ring does not carry its token life")
@@ -302,21 +306,49 @@ func TestKeysThatTakeLongDoNotHoldUpAPoll(t *testing.T) {
 }
 
 func TestKeyGenerationThatFailsIsTold(t *testing.T) {
-	w := newWorld(t)
-	r := w.replica(short(), 0, ES256)
-	var entropy atomic.Bool
-	r.pool.generate = func(a Algorithm) (crypto.Signer, error) {
-		if !entropy.Load() {
-			return nil, errors.New("no entropy")
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.replica(short(), 0, ES256)
+		var entropy atomic.Bool
+		r.pool.generate = func(a Algorithm) (crypto.Signer, error) {
+			if !entropy.Load() {
+				return nil, errors.New("no entropy")
+			}
+			return w.deal(a)
 		}
-		return w.deal(a)
+		if err := r.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "make ES256 key: no entropy") {
+			t.Errorf("%v", err)
+		}
+		synctest.Wait() // until the last of them has failed
+		entropy.Store(true)
+		if err := r.Start(t.Context()); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
+}
+
+func TestAgeCountsFromWhenTheReadBegan(t *testing.T) {
+	w := newWorld(t)
+	r := w.started(short(), ES256)
+	slow := func(op string) func(string) verdict {
+		return func(now string) verdict {
+			if now == op {
+				w.pass(3 * time.Second)
+			}
+			return works
+		}
 	}
-	if err := r.Start(context.Background()); err == nil || !strings.Contains(err.Error(), "make ES256 key: no entropy") {
-		t.Errorf("%v", err)
+	w.store.fault = slow("load")
+	poll(t, r)
+	if age := r.Status().Age; age != 3*time.Second {
+		t.Errorf("after a load that took 3s the ring is %s old", age)
 	}
-	entropy.Store(true)
-	if err := r.Start(context.Background()); err != nil {
-		t.Errorf("afterwards: %v", err)
+	w.pass(61 * time.Second)
+	w.store.fault = slow("save")
+	version := w.store.doc.Version
+	poll(t, r)
+	if age := r.Status().Age; age != 3*time.Second || w.store.doc.Version != version+1 {
+		t.Errorf("after a save that took 3s the ring is %s old", age)
 	}
 }
 

@@ -5,7 +5,10 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Flags win over SIGNET_* variables, those over the YAML file, that over the defaults. Each layer is read into raw values first;
@@ -104,7 +107,7 @@ const twinLimit = 64 << 10
 
 // readTwin reads the file that a _FILE twin names. One trailing line break is not part of the value.
 func readTwin(s *setting, twin raw) (raw, bool, *fault) {
-	wrong := &fault{Setting: s.env() + "_FILE", Source: twin.source, Value: twin.text}
+	wrong := &fault{Setting: s.env() + "_FILE", Source: twin.source, Value: shownName(twin.text)}
 	data, err := readSmallFile(twin.text, twinLimit)
 	if err != nil {
 		wrong.Expected = "a readable file: " + plainCause(err)
@@ -158,13 +161,25 @@ func environmentLayer(environ []string) (layer, []string) {
 			found[key] = raw{text: value, source: "environment"}
 		case strings.HasPrefix(rest, "TEST_"), strings.HasPrefix(rest, "SERVICE_"), strings.HasPrefix(rest, "PORT"):
 		default:
-			warnings = append(warnings, "unknown variable "+name+" is ignored"+suggestion(key, func(k string) string {
+			warnings = append(warnings, "unknown variable "+shownName(name)+" is ignored"+suggestion(key, func(k string) string {
 				return envPrefix + strings.ToUpper(k)
 			}))
 		}
 	}
 	slices.Sort(warnings)
 	return found, warnings
+}
+
+// shownName is a name or a path as an operator typed it, made harmless: where somebody put the secret itself there, it is masked, and what
+// a terminal would obey is escaped.
+func shownName(name string) string {
+	if strings.Contains(name, "://") {
+		return maskURL(name)
+	}
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 func suggestion(key string, as func(string) string) string {

@@ -199,6 +199,26 @@ func TestYAMLLists(t *testing.T) {
 	}
 }
 
+func TestSecretsInTheWrongPlaceAreMasked(t *testing.T) {
+	const url = "smtp://u:hunter2@mail.example.org"
+	for name, in := range map[string]input{
+		"a twin that is the secret": {environ: []string{"SIGNET_SMTP_URL_FILE=" + url}},
+		"a key that is the secret":  {file: writeFile(t, "y", "'"+url+"': 1\n")},
+		"a value in two layers":     {environ: []string{"SIGNET_SMTP_URL=" + url, "SIGNET_SMTP_URL_FILE=/x"}},
+		"a value of no use":         {environ: []string{"SIGNET_SMTP_URL=" + url + "/path"}},
+		"broken YAML":               {file: writeFile(t, "y", "smtp_url: \""+url+"\n  [")},
+	} {
+		_, err := load(in, nil)
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	l := mustLoad(t, input{environ: []string{"SIGNET_\x1b[2J=1"}})
+	if len(l.warnings) != 1 || strings.Contains(l.warnings[0], "\x1b") {
+		t.Errorf("warnings %q", l.warnings)
+	}
+}
+
 func TestUnreadableFiles(t *testing.T) {
 	huge := filepath.Join(t.TempDir(), "huge")
 	if err := os.WriteFile(huge, make([]byte, yamlLimit+1), 0o600); err != nil {

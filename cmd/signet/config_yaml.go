@@ -69,7 +69,7 @@ func (l layer) addYAML(name string, entry *ast.MappingValueNode) faults {
 	}
 	s, twin := byKeyOrTwin(key)
 	if s == nil {
-		return faults{{Setting: quoteShort(key), Source: source, Expected: "a known setting" + suggestion(key, func(k string) string { return k })}}
+		return faults{{Setting: quoteShort(shownName(key)), Source: source, Expected: "a known setting" + suggestion(key, func(k string) string { return k })}}
 	}
 	setting := s.env()
 	if twin {

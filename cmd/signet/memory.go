@@ -1,6 +1,9 @@
 package main
 
-import "runtime/debug"
+import (
+	"os"
+	"runtime/debug"
+)
 
 // Memory of a server at rest is little: a few MiB of heap, and the program's own code. Two things are done about it.
 //
@@ -11,7 +14,12 @@ import "runtime/debug"
 // given back, in memory_linux.go.
 const gcPercent = 50
 
-func frugal() { debug.SetGCPercent(gcPercent) }
+// frugal paces the collector, unless the operator does (GOGC; GOMEMLIMIT is honoured besides).
+func frugal() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+}
 
 // started gives back what only starting up needed.
 func started() {

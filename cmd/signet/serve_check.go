@@ -72,11 +72,12 @@ func onLoopback(address string) bool {
 }
 
 // checkKEK says what was expected of the KEK file, or "". Only --dev on the embedded store may go without one, and only while there is
-// no store that another one has sealed.
+// no store that another one has sealed. The store is looked for first: another server that starts now makes the KEK file before its store.
 func (l *loaded) checkKEK(dev bool) string {
 	if l.KEKFile == "" {
 		return ""
 	}
+	_, noStore := os.Stat(l.embeddedFile())
 	_, err := keys.ReadKEKFile(l.KEKFile)
 	switch {
 	case err == nil:
@@ -87,8 +88,7 @@ func (l *loaded) checkKEK(dev bool) string {
 		return "an existing file: signet makes none beside a MongoDB, whose data outlives this machine; " + makeKEKHint
 	case !dev:
 		return "an existing file of key-encryption keys; " + makeKEKHint
-	}
-	if _, err := os.Stat(l.embeddedFile()); err == nil {
+	case noStore == nil:
 		return "the file that sealed the store at " + l.embeddedFile() + ": it is missing, and a new one could open nothing in it"
 	}
 	return ""

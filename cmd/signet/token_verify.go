@@ -116,9 +116,9 @@ func (p *program) printVerdict(v verdict, f verifyFlags) {
 			fmt.Fprintf(p.out, "  %-10s %s%s\n", oneLine(name), compact(v.Claims[name]), readableTime(name, v.Claims[name], now))
 		}
 	}
-	for what, wanted := range map[string]string{"iss": f.issuer, "aud": f.audience, "typ": f.typ} {
-		if wanted == "" {
-			fmt.Fprintf(p.err, "note: %s was not checked\n", what)
+	for _, claim := range []struct{ name, wanted string }{{"iss", f.issuer}, {"aud", f.audience}, {"typ", f.typ}} {
+		if claim.wanted == "" {
+			fmt.Fprintf(p.err, "note: %s was not checked\n", claim.name)
 		}
 	}
 	for _, skipped := range v.Skipped {
