@@ -112,6 +112,7 @@ func BenchmarkOpen(b *testing.B) {
 func BenchmarkSession(b *testing.B) {
 	s, list := benchStore(b, 10_000)
 	b.ReportAllocs()
+	b.ResetTimer()
 	b.RunParallel(func(p *testing.PB) {
 		for i := 0; p.Next(); i++ {
 			if _, err := s.Session(b.Context(), list[i%len(list)].ID); err != nil {

@@ -103,3 +103,13 @@ func TestEveryListHasAnIndex(t *testing.T) {
 		}
 	}
 }
+
+func TestABudgetOfNone(t *testing.T) {
+	s := openAt(t, fileIn(t))
+	for _, limit := range []int{0, -1} {
+		counted, until, err := s.TakeBudget(t.Context(), "key", "att", limit, time.Minute, benchNow)
+		if counted || !until.Equal(benchNow.Add(time.Minute)) || err != nil {
+			t.Errorf("limit %d: %v until %v, %v", limit, counted, until, err)
+		}
+	}
+}
