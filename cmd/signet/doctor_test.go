@@ -19,7 +19,7 @@ import (
 type refusingBackend struct{ t *testing.T }
 
 func (b refusingBackend) NewSession(*smtp.Conn) (smtp.Session, error) {
-	return refusingSession{b.t}, nil
+	return refusingSession(b), nil
 }
 
 type refusingSession struct{ t *testing.T }

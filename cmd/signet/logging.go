@@ -17,13 +17,7 @@ func newLogger(w io.Writer, level, format string) zerolog.Logger {
 	zerolog.MessageFieldName = "msg"
 	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
 	zerolog.TimestampFunc = func() time.Time { return time.Now().UTC() }
-	if format == "" {
-		format = "json"
-		if isTerminal(w) {
-			format = "console"
-		}
-	}
-	if format == "console" {
+	if forPeople(w, format) {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w) || os.Getenv("NO_COLOR") != ""}
 	}
 	parsed, err := zerolog.ParseLevel(level)
@@ -31,6 +25,11 @@ func newLogger(w io.Writer, level, format string) zerolog.Logger {
 		parsed = zerolog.InfoLevel
 	}
 	return zerolog.New(w).Level(parsed).With().Timestamp().Logger()
+}
+
+// forPeople says whether a log of that format, written to w, is laid out for people.
+func forPeople(w io.Writer, format string) bool {
+	return format == "console" || format == "" && isTerminal(w)
 }
 
 func isTerminal(w any) bool {

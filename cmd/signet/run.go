@@ -22,7 +22,8 @@ type server struct {
 	log    zerolog.Logger
 	main   net.Listener
 	out    io.Writer // development: the banner and the mails
-	began  time.Time // for the log
+	brief  bool      // the log is for a developer at a terminal
+	began  time.Time
 }
 
 // run wires everything together, serves until ctx ends or a part fails for good, and shuts down in order: requests, mails,

@@ -9,13 +9,18 @@ import (
 	"signet/keys"
 )
 
-// logPolicy logs the policy's inequalities with every term, and each warning on a line of its own.
+// logPolicy logs the policy's inequalities with every term, and each warning on a line of its own. A developer at a terminal has what matters of it
+// in the banner.
 func (s *server) logPolicy(a keys.Arithmetic) {
+	level := zerolog.InfoLevel
+	if s.brief {
+		level = zerolog.DebugLevel
+	}
 	lines := zerolog.Arr()
 	for _, l := range a.Lines {
 		lines.Str(l.String())
 	}
-	s.log.Info().Str("event", "keys.policy").Array("arithmetic", lines).Msg("key policy")
+	s.log.WithLevel(level).Str("event", "keys.policy").Array("arithmetic", lines).Msg("key policy")
 	for _, w := range a.Warnings {
 		s.log.Warn().Str("event", "keys.policy").Msg(w)
 	}

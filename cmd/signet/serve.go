@@ -92,6 +92,6 @@ func (p *program) serve(ctx context.Context, l *loaded, dev bool) error {
 		l.Issuer, l.source["issuer"] = devIssuer(main, l.TLSCertFile != ""), "derived: --dev"
 		l.derive()
 	}
-	s := &server{config: &l.Config, dev: dev, log: log, main: main, out: p.out, began: began}
+	s := &server{config: &l.Config, dev: dev, log: log, main: main, out: p.out, brief: dev && forPeople(p.err, l.LogFormat), began: began}
 	return s.run(ctx)
 }
