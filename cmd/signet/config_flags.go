@@ -46,6 +46,19 @@ func mark(flags *pflag.FlagSet, name string) {
 
 // configuration loads the settings that a command uses (nil: all) and prints the warnings.
 func (p *program) configuration(c *cobra.Command, uses []string) (*loaded, error) {
+	l, err := p.loadFor(c, uses)
+	p.printWarnings(c, l)
+	return l, err
+}
+
+func (p *program) printWarnings(c *cobra.Command, l *loaded) {
+	for _, w := range l.warnings {
+		fmt.Fprintf(p.err, "%s: warning: %s\n", c.CommandPath(), w)
+	}
+}
+
+// loadFor loads the settings that a command uses (nil: all): its flags, the environment, the file.
+func (p *program) loadFor(c *cobra.Command, uses []string) (*loaded, error) {
 	in := input{flags: layer{}, environ: p.environ}
 	in.file, _ = c.Flags().GetString(configKey)
 	for _, s := range settings {
@@ -70,11 +83,7 @@ func (p *program) configuration(c *cobra.Command, uses []string) (*loaded, error
 			in.flags[s.key+twinSuffix] = raw{text: twin.Value.String(), source: "flag --" + twin.Name}
 		}
 	}
-	l, err := load(in, uses)
-	for _, w := range l.warnings {
-		fmt.Fprintf(p.err, "%s: warning: %s\n", c.CommandPath(), w)
-	}
-	return l, err
+	return load(in, uses)
 }
 
 func isSetting(f *pflag.Flag) bool {

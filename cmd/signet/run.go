@@ -95,13 +95,9 @@ func (s *server) startKeys(ctx context.Context, st keys.RingStore) (*keys.Replic
 	if err != nil {
 		return nil, err
 	}
-	keks, err := keys.ReadKEKFile(s.config.KEKFile)
+	sealer, err := readSealer(s.config)
 	if err != nil {
-		return nil, fmt.Errorf("SIGNET_KEK_FILE: %w", err)
-	}
-	sealer, err := keys.NewSealer(keks)
-	if err != nil {
-		return nil, fmt.Errorf("SIGNET_KEK_FILE: %w", err)
+		return nil, err
 	}
 	ring, err := keys.NewReplica(keys.ReplicaConfig{ID: replicaID(), Store: st, Sealer: sealer, Policy: policy, Algorithms: algorithms,
 		Wall: time.Now, KEKFile: s.config.KEKFile, Events: s.keyEvent})

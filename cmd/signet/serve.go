@@ -30,12 +30,13 @@ func newServe(p *program) *cobra.Command {
 		Long:  serveLong,
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			l, err := p.configuration(c, nil)
+			l, err := p.loadFor(c, nil)
 			var wrong faults
 			if err != nil && !errors.As(err, &wrong) {
 				return err
 			}
 			if wrong = l.checkServe(dev, wrong); len(wrong) > 0 {
+				p.printWarnings(c, l)
 				return wrong
 			}
 			ctx, stop := untilSignal(c.Context())
@@ -73,6 +74,9 @@ func (p *program) serve(ctx context.Context, l *loaded, dev bool) error {
 	began := time.Now()
 	log := newLogger(p.err, l.LogLevel, l.LogFormat)
 	frugal()
+	for _, w := range l.warnings {
+		log.Warn().Str("event", "config.unknown").Msg(w)
+	}
 	if l.MongoDBURI == "" {
 		if err := makeDataDir(l.DataDir); err != nil {
 			return err

@@ -186,7 +186,7 @@ func TestServeWithoutDev(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, err := startServer(dir, []string{"SIGNET_ISSUER=https://id.example.org", "SIGNET_SMTP_URL=smtp://127.0.0.1:1", "SIGNET_KEK_FILE=" + kek,
-		"SIGNET_LISTEN=127.0.0.1:0"}, "serve")
+		"SIGNET_LISTEN=127.0.0.1:0", "SIGNET_LISTENN=x"}, "serve")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,6 +207,9 @@ func TestServeWithoutDev(t *testing.T) {
 	log := p.log.String()
 	if p.out.String() != "" || strings.Contains(log, challenge.text("challenge_id")) || strings.Contains(log, "ada@example.org") {
 		t.Errorf("output %q, log\n%s", p.out.String(), log)
+	}
+	if !strings.Contains(log, `"msg":"unknown variable SIGNET_LISTENN is ignored; did you mean SIGNET_LISTEN?"`) {
+		t.Error("the unknown variable is not logged")
 	}
 	checkLog(t, log)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -53,20 +54,25 @@ func printToken(w io.Writer, d decodedToken, now time.Time) {
 	}
 }
 
-// compact is a value on one line. JSON escapes what a terminal would obey.
+// compact is a value as JSON on one line, without anything that a terminal would obey.
 func compact(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return "?"
 	}
-	return string(text)
+	var b strings.Builder
+	for _, r := range string(text) {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "\\u%04x", r)
+		}
+	}
+	return b.String()
 }
 
-// oneLine keeps a hostile name from writing to the terminal.
-func oneLine(name string) string {
-	quoted, _ := json.Marshal(name)
-	return strings.Trim(string(quoted), `"`)
-}
+// oneLine is a name like that, without the quotes.
+func oneLine(name string) string { return strings.Trim(compact(name), `"`) }
 
 // readableTime explains a NumericDate (RFC 7519, section 2).
 func readableTime(name string, value any, now time.Time) string {
