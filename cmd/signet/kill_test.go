@@ -28,7 +28,7 @@ func TestKillsInARefreshStorm(t *testing.T) {
 		if err := keys.CreateKEKFile(kek); err != nil {
 			t.Fatal(err)
 		}
-		killRounds(t, 25, []string{"SIGNET_MONGODB_URI=" + uri, "SIGNET_KEK_FILE=" + kek})
+		killRounds(t, 100, []string{"SIGNET_MONGODB_URI=" + uri, "SIGNET_KEK_FILE=" + kek})
 	})
 }
 
