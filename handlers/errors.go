@@ -115,7 +115,7 @@ func statusOf(err error) int { return kinds[classify(err).Kind].status }
 
 // passing says whether the same request may well succeed later.
 func passing(err error) bool {
-	for _, is := range []error{keys.ErrStale, keys.ErrNoKey, issuer.ErrUnknown, context.DeadlineExceeded, context.Canceled} {
+	for _, is := range []error{keys.ErrStale, keys.ErrNoKey, keys.ErrSigning, issuer.ErrUnknown, context.DeadlineExceeded, context.Canceled} {
 		if errors.Is(err, is) {
 			return true
 		}

@@ -67,7 +67,7 @@ func TestRetryAfterIsRoundedUp(t *testing.T) {
 }
 
 func TestTroubleThatPassesIsUnavailable(t *testing.T) {
-	for _, cause := range []error{keys.ErrStale, keys.ErrNoKey, issuer.ErrUnknown, context.DeadlineExceeded} {
+	for _, cause := range []error{keys.ErrStale, keys.ErrNoKey, keys.ErrSigning, issuer.ErrUnknown, context.DeadlineExceeded} {
 		for _, err := range []error{cause, fmt.Errorf("x: %w", cause), &issuer.Error{Kind: issuer.KindInternal, Cause: cause}} {
 			e := newEdge(t)
 			e.provider.err = err

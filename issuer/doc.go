@@ -13,6 +13,11 @@
 //  6. authenticate.go believes an access token for this service's own API after asking whether its session is current; account.go is that API.
 //  7. logout.go ends one session, or all of a user's.
 //
+// # For an operator
+//
+// end_sessions.go ends everybody's sessions since a moment, after a signing key was revoked; rewrap_outbox.go seals queued mail with a new
+// key-encryption key. Both run beside servers, go on after a crash when they are run again, and need no Provider.
+//
 // # How the store is changed
 //
 // Every decision is one conditional operation on one document, found by its id (ports.go gives the contracts). What has to follow on other

@@ -2,7 +2,13 @@ package issuer
 
 import "time"
 
-func init() { firstPause = 20 * time.Microsecond }
+func init() {
+	firstPause = 20 * time.Microsecond
+	endPage, rewrapPage = 3, 3
+}
+
+// RewrapPasses is how often mail under an old key may come anew.
+const RewrapPasses = rewrapPasses
 
 // ShareClients gives p the clients that q has read, without an operation of its own.
 func (p *Provider) ShareClients(q *Provider) { p.clients.Store(q.clients.Load()) }

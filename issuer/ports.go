@@ -111,9 +111,10 @@ type Sessions interface {
 	// only if its Ver is at least epoch or its sid is keep.
 	RaiseSession(ctx context.Context, sid string, ver int64, roles []string, epoch int64, keep string) (Session, bool, error)
 	// RotateSession: {sid, Gen = r.Gen, Secret = r.Secret, ClientID in r.ClientIDs, not revoked, IdleAt > Now, AbsAt > Now} ->
-	// Gen+1, Secret r.Next, Exp and IdleAt Now+Idle, At Now, By Att, Recent + {r.Gen, Now} (the last RecentKept stay).
+	// Gen+1, Secret r.Next, Exp and IdleAt Now+Idle, By Att, Recent + {r.Gen, Now} (the last RecentKept stay), and At Now, unless it is later
+	// already: At never goes back, however the clocks of replicas differ.
 	RotateSession(ctx context.Context, r Rotation) (Session, bool, error)
-	// RedateRotation sets At and the Recent entry of gen-1 to at if Gen is still gen and By is att.
+	// RedateRotation sets the Recent entry of gen-1 to at, and At unless it is later already, if Gen is still gen and By is att.
 	RedateRotation(ctx context.Context, sid string, gen int64, att string, at time.Time) (bool, error)
 	// RevokeSession sets Revoked (and Notice) if it is not set yet and the conditions of r hold.
 	RevokeSession(ctx context.Context, sid string, r Revoking) (Session, bool, error)
@@ -123,6 +124,11 @@ type Sessions interface {
 	NoticeSessions(ctx context.Context, after string, limit int) ([]Session, error)
 	// ClearNotice takes the notice away. Again is a no-op.
 	ClearNotice(ctx context.Context, sid string) (bool, error)
+	// SessionsActiveSince lists up to limit sessions created or refreshed since (CreatedAt or At at or after it) and not revoked, after the
+	// cursor, in order of ActiveHour, ID. A walk from the zero cursor, each page after Session.Cursor of the last listed, meets every session
+	// that belongs to the list from its first page on: the order changes only by a refresh, which moves its session towards the end,
+	// never back over the cursor. One that was moved may be listed twice. One that comes to belong during the walk may be met or not.
+	SessionsActiveSince(ctx context.Context, since time.Time, after SessionCursor, limit int) ([]Session, error)
 }
 
 // Revoking revokes a session. The conditions are optional: nil is none.
@@ -132,6 +138,12 @@ type Revoking struct {
 	Notice   bool
 	GenAbove *int64 // only if Gen > this
 	VerBelow *int64 // only if Ver < this
+}
+
+// SessionCursor is a place in the list of active sessions; the zero value is its beginning.
+type SessionCursor struct {
+	Hour int64 // as ActiveHour
+	ID   string
 }
 
 // Outbox keeps mail on its way out, by cause.
@@ -148,6 +160,10 @@ type Outbox interface {
 	DeleteMail(ctx context.Context, id, by string) (bool, error)
 	// QueuedMails counts what waits and has not been given up at now (drops included).
 	QueuedMails(ctx context.Context, now time.Time) (int64, error)
+	// Mails lists up to limit mails, whatever their state, with id above after, in order of id.
+	Mails(ctx context.Context, after string, limit int) ([]Mail, error)
+	// ResealMail sets Sealed to next if it is still old, byte for byte, and leaves all else, leases too, as it is.
+	ResealMail(ctx context.Context, id string, old, next []byte) (bool, error)
 }
 
 // Throttles keeps budgets, by key.

@@ -17,7 +17,7 @@ type Session struct {
 	Gen       int64  // generation of the current refresh token, from 0
 	Secret    string // id of the MAC secret that derives it
 	Exp       time.Time
-	At        time.Time // when Gen came to be
+	At        time.Time // when Gen came to be; never goes back
 	By        string    // attempt id of the rotation to Gen
 	Recent    []Superseded
 	IdleAt    time.Time
@@ -43,7 +43,8 @@ const (
 	RevokedLogout    RevokeReason = "logout"
 	RevokedLogoutAll RevokeReason = "logout_all"
 	RevokedReuse     RevokeReason = "reuse"
-	RevokedRefused   RevokeReason = "refused" // the sign-in that made it was refused after all
+	RevokedRefused   RevokeReason = "refused"     // the sign-in that made it was refused after all
+	RevokedKey       RevokeReason = "key_revoked" // a signing key was, and with it all that may be forged or stolen
 )
 
 // Revocation ends a session for good.
@@ -59,6 +60,21 @@ func (s Session) TokenExpiry() time.Time {
 	}
 	return s.Exp
 }
+
+// ActiveHour is the hour, counted from 1970, that the session was last created or refreshed in. Stores index it in the place of the moment,
+// which changes at every refresh: so a refresh seldom has an index to change. It never goes down, because At doesn't.
+func (s Session) ActiveHour() int64 { return max(HourOf(s.At), HourOf(s.CreatedAt)) }
+
+// HourOf is the hour of a moment, counted from 1970; 0 for the zero time.
+func HourOf(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix() / 3600
+}
+
+// Cursor is the session's place in the list of active sessions.
+func (s Session) Cursor() SessionCursor { return SessionCursor{Hour: s.ActiveHour(), ID: s.ID} }
 
 // Ended says whether the session is over at now.
 func (s Session) Ended(now time.Time) bool {

@@ -18,7 +18,12 @@
 //  6. A ring that went back, because somebody restored a backup under running replicas, is merged (merge.go) so that no live token loses its key.
 //  7. Private halves and secrets are sealed (seal.go, keypair.go) under key-encryption keys from a file (kekfile.go), which is read again when it
 //     changes (kekwatch.go). What a replica can't open it carries through unchanged, and says that it is not ready (status.go, events.go).
-//  8. Operators command the ring (commands.go, operator.go, change.go) with or without a running server, under the same compare-and-set.
+//     Private halves may be in a vault instead, which signs (vault.go, vault_replica.go; pkcs11): then the ring has sealed references to them.
+//  8. Operators command the ring with or without a running server, under the same compare-and-set (operator.go, operator_command.go). A command is a pure
+//     change of the stepped ring, one a file (commands.go tells how: commands_rotate.go, commands_rollback.go, commands_revoke.go,
+//     commands_import.go, restart.go); the methods that give them are in operator_rotation.go, operator_revocation.go, operator_import.go
+//     (import_parse.go checks what comes in), operator_export.go and operator_rewrap.go. What each changes is change.go, and who pays for it
+//     exposure.go, reckoned for the caches of verifiers.go; list.go and plan.go show the ring as it is and will be.
 //  9. A stranger sees only the JWKS (jwkset.go) and says everything that is wrong with a token (diagnose.go).
 //
 // # Lifecycle

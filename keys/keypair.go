@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -27,7 +28,7 @@ func generate(alg Algorithm, rsaBits int) (crypto.Signer, error) {
 	}
 }
 
-// newKey is the pair as the ring keeps it, its private half sealed.
+// newKey is the pair as the ring keeps it, its private half, or the reference to it, sealed.
 func newKey(alg Algorithm, pair crypto.Signer, sealer *Sealer) (Key, error) {
 	kid, err := thumbprint(pair.Public())
 	if err != nil {
@@ -37,9 +38,9 @@ func newKey(alg Algorithm, pair crypto.Signer, sealer *Sealer) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("encode public key: %w", err)
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(pair)
+	private, err := sealable(pair)
 	if err != nil {
-		return Key{}, fmt.Errorf("encode private key: %w", err)
+		return Key{}, err
 	}
 	sealed, err := sealer.seal(private, "signing key", kid, string(alg))
 	if err != nil {
@@ -48,19 +49,19 @@ func newKey(alg Algorithm, pair crypto.Signer, sealer *Sealer) (Key, error) {
 	return Key{ID: kid, Algorithm: alg, Public: public, Private: sealed}, nil
 }
 
-// openKey opens the private half and proves that it is the one to the public half: a test signature must verify.
-func openKey(k Key, sealer *Sealer) (crypto.Signer, error) {
+// openKey opens the private half, or the vault that has it, and proves that it is the one to the public half: a test signature must verify.
+func openKey(ctx context.Context, k Key, sealer *Sealer, keeping Keeping) (crypto.Signer, error) {
 	private, err := sealer.Open(k.Private.Blob, "signing key", k.ID, string(k.Algorithm))
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := x509.ParsePKCS8PrivateKey(private)
+	public, err := publicKey(k)
 	if err != nil {
-		return nil, errors.New("private key does not parse")
+		return nil, err
 	}
-	pair, ok := parsed.(crypto.Signer)
-	if !ok {
-		return nil, fmt.Errorf("private key is a %T, which does not sign", parsed)
+	pair, err := keeping.open(ctx, private, public)
+	if err != nil {
+		return nil, err
 	}
 	return pair, testSignature(k, pair)
 }

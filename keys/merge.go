@@ -42,10 +42,7 @@ func Merge(stored, mine *Ring, now time.Time, p Policy) *Ring {
 
 func (s *stepping) mergeKeys(stored *Ring) {
 	for _, kid := range stored.Revoked {
-		s.remove(kid)
-		if !slices.Contains(s.Revoked, kid) {
-			s.Revoked = append(s.Revoked, kid)
-		}
+		s.revoke(kid)
 	}
 	for i := range s.Keys {
 		k := &s.Keys[i]
@@ -63,7 +60,8 @@ func (s *stepping) mergeKeys(stored *Ring) {
 		}
 		k.TTL = max(k.TTL, stored.TTL.Value)
 		s.retire(&k)
-		k.Withdrawn = true
+		k.Withdrawn, k.Next = true, false
+		k.WindowAt = s.now // sets without it were served: should an operator want it, it waits like a new one
 		s.Keys = append(s.Keys, k)
 		s.Dropped = slices.DeleteFunc(s.Dropped, func(d Dropped) bool { return d.ID == k.ID })
 	}
@@ -83,34 +81,6 @@ func (s *stepping) mergeSecrets(stored *Ring) {
 		n.DropsAt = latest(n.DropsAt, s.now.Add(s.Policy.trueR()+n.Life+2*s.Policy.Skew))
 		s.Secrets = append(s.Secrets, n)
 	}
-}
-
-// takeOver finds a new signing key at once when the one there was is gone. In this order: a standby that every verifier has; the latest
-// key that signed and was not withdrawn, which every cache still holds; any standby. Its own successor is wanted as
-// soon as that is known, because a kid unknown to verifiers makes those that keep a set for ever ask again.
-func (s *stepping) takeOver(alg Algorithm) {
-	next := s.Standby(alg)
-	if next == nil || !s.Known(next, s.now) {
-		if back := s.latestRetired(alg); back != nil {
-			next = back
-		}
-	}
-	if next == nil {
-		return
-	}
-	s.promote(next.ID)
-	s.Key(next.ID).DueAt = s.now
-}
-
-func (s *stepping) latestRetired(alg Algorithm) *Key {
-	var found *Key
-	for i := range s.Keys {
-		k := &s.Keys[i]
-		if k.Algorithm == alg && k.State == Retired && !k.Withdrawn && (found == nil || k.StopsAt.After(found.StopsAt)) {
-			found = k
-		}
-	}
-	return found
 }
 
 func higher(a, b Lease) Lease {

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"context"
 	"crypto"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ type verifier struct {
 
 // open prepares a version. What was open before stays so: a key whose new seal does not open goes on signing here, and problem says
 // what is wrong. The error is for a ring that can't be published at all.
-func open(r *Ring, sealer *Sealer, p Policy, before *opened) (*opened, error) {
+func open(ctx context.Context, r *Ring, sealer *Sealer, keeping Keeping, p Policy, before *opened) (*opened, error) {
 	set, err := publish(r, p)
 	if err != nil {
 		return nil, err
@@ -48,7 +49,7 @@ func open(r *Ring, sealer *Sealer, p Policy, before *opened) (*opened, error) {
 		if k.State == Retired {
 			continue
 		}
-		if err := o.openPair(k, sealer, before); err != nil {
+		if err := o.openPair(ctx, k, sealer, keeping, before); err != nil {
 			problems = append(problems, fmt.Errorf("%s key %s: %w", k.State, k.ID, err))
 		}
 	}
@@ -61,7 +62,7 @@ func open(r *Ring, sealer *Sealer, p Policy, before *opened) (*opened, error) {
 	return o, nil
 }
 
-func (o *opened) openPair(k Key, sealer *Sealer, before *opened) error {
+func (o *opened) openPair(ctx context.Context, k Key, sealer *Sealer, keeping Keeping, before *opened) error {
 	var err error
 	old, had := openedPair{}, false
 	if before != nil {
@@ -69,7 +70,7 @@ func (o *opened) openPair(k Key, sealer *Sealer, before *opened) error {
 	}
 	if !had || old.blob != string(k.Private.Blob) {
 		var pair crypto.Signer
-		if pair, err = openKey(k, sealer); err == nil {
+		if pair, err = openKey(ctx, k, sealer, keeping); err == nil {
 			old, had = openedPair{pair, string(k.Private.Blob)}, true
 		}
 	}

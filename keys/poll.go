@@ -37,7 +37,7 @@ func (r *Replica) Start(ctx context.Context) error {
 	}
 }
 
-// Run polls every Poll, and when keys have been made, until ctx ends; then it deletes the heartbeat. Failures are events.
+// Run polls every Poll, when keys have been made, and when a key did not sign, until ctx ends; then it deletes the heartbeat. Failures are events.
 func (r *Replica) Run(ctx context.Context) {
 	every := time.NewTicker(r.policy.Poll)
 	defer every.Stop()
@@ -46,12 +46,14 @@ func (r *Replica) Run(ctx context.Context) {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.patience())
 			defer cancel()
+			r.discardUnused(last)
 			if err := r.store.DeleteHeartbeat(last, r.id); err != nil {
 				r.tell(Event{Kind: EventHeartbeat, Err: fmt.Errorf("delete heartbeat: %w", err)})
 			}
 			return
 		case <-every.C:
 		case <-r.pool.made:
+		case <-r.pulse.wake:
 		}
 		_ = r.Poll(ctx) // told of as an event
 	}
@@ -74,6 +76,7 @@ func (r *Replica) Poll(ctx context.Context) error {
 	r.noteClock()
 	err := r.advance(ctx)
 	r.beat(ctx)
+	r.visitVault(ctx)
 	if err != nil {
 		return r.failed(ctx, err)
 	}
@@ -121,7 +124,7 @@ func (r *Replica) advanceOnce(ctx context.Context) (again bool, err error) {
 		}
 		base = Merge(stored, r.view.Load().ring, r.Now(), r.policy)
 	case stored.Version > 0:
-		if err := r.adopt(stored, began, EventRingAdopted, nil); err != nil {
+		if err := r.adopt(ctx, stored, began, EventRingAdopted, nil); err != nil {
 			return false, err
 		}
 	}
@@ -184,6 +187,7 @@ func (r *Replica) save(ctx context.Context, stored, next *Ring, merged bool) (ag
 	began := r.clock.instant()
 	saved, err := r.store.SaveRing(ctx, stored.Version, doc)
 	if err != nil {
+		r.pool.doubt(next)
 		return true, fmt.Errorf("save key ring: %w", err)
 	}
 	if !saved {
@@ -194,11 +198,11 @@ func (r *Replica) save(ctx context.Context, stored, next *Ring, merged bool) (ag
 	if merged {
 		kind = EventRingWentBack
 	}
-	return false, r.adopt(next, began, kind, changes(stored, next))
+	return false, r.adopt(ctx, next, began, kind, changes(stored, next))
 }
 
 // adopt makes a version the one in use, confirmed as of began.
-func (r *Replica) adopt(ring *Ring, began instant, kind EventKind, what []Change) error {
+func (r *Replica) adopt(ctx context.Context, ring *Ring, began instant, kind EventKind, what []Change) error {
 	v := r.view.Load()
 	if v != nil && v.current(ring, r.sealer.KEKIDs()) {
 		r.view.Store(&view{v.opened, began})
@@ -208,21 +212,29 @@ func (r *Replica) adopt(ring *Ring, began instant, kind EventKind, what []Change
 	if v != nil {
 		before = v.opened
 	}
-	o, err := open(ring, r.sealer, r.policy, before)
+	opening, cancel := context.WithTimeout(ctx, r.patience()/2) // for a vault; the poll is to go on without it
+	defer cancel()
+	o, err := open(opening, ring, r.sealer, r.keeping, r.policy, before)
 	if err == nil && errors.Is(o.problem, ErrUnknownKEK) && r.rereadKEKs() {
-		o, err = open(ring, r.sealer, r.policy, before)
+		o, err = open(opening, ring, r.sealer, r.keeping, r.policy, before)
 	}
 	if err != nil {
 		return fmt.Errorf("key ring, version %d: %w", ring.Version, err)
 	}
 	r.view.Store(&view{o, began})
+	if before != nil {
+		for _, k := range erased(before.ring, ring) {
+			r.erasing = append(r.erasing, erasure{Key: k})
+		}
+		r.counts.rotated(before.ring, ring)
+	}
 	if before == nil || before.ring.Version != ring.Version || before.ring.By != ring.By {
 		r.tell(Event{Kind: kind, RingVersion: ring.Version, Changes: what})
 		if len(ring.Keys) > maxPublished {
 			r.tell(Event{Kind: EventTooManyKeys, RingVersion: ring.Version, Err: fmt.Errorf("%d keys are published, verifiers read %d", len(ring.Keys), maxPublished)})
 		}
 	}
-	r.noteProblem(o.problem)
+	r.noteProblem()
 	return nil
 }
 
@@ -243,5 +255,5 @@ func (r *Replica) reload(ctx context.Context, found func() bool) error {
 	if stored.Version == 0 || r.wentBack(stored) {
 		return nil // for the next poll
 	}
-	return r.adopt(stored, began, EventRingAdopted, nil)
+	return r.adopt(ctx, stored, began, EventRingAdopted, nil)
 }

@@ -18,11 +18,12 @@ type pool struct {
 	mu     sync.Mutex
 	pairs  map[Algorithm][]crypto.Signer
 	flying map[Algorithm]int
-	err    error // of the last generation that failed
+	doubts map[string]bool // kids that a save with no answer may have put into the ring
+	err    error           // of the last generation that failed
 }
 
 func newPool(generate func(Algorithm) (crypto.Signer, error)) *pool {
-	return &pool{generate: generate, made: make(chan struct{}, 1), pairs: map[Algorithm][]crypto.Signer{}, flying: map[Algorithm]int{}}
+	return &pool{generate: generate, made: make(chan struct{}, 1), pairs: map[Algorithm][]crypto.Signer{}, flying: map[Algorithm]int{}, doubts: map[string]bool{}}
 }
 
 // want has at least so many pairs made, all at the same time, and waits for them until ctx ends. False: not all are there yet.

@@ -2,7 +2,6 @@ package keys
 
 import (
 	"context"
-	"crypto"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +21,7 @@ type ReplicaConfig struct {
 	// Monotonic is the machine's monotonic clock; nil takes it from the readings of Wall.
 	Monotonic func() time.Duration
 	KEKFile   string      // read again when it changes; "" is never
+	Keeping   Keeping     // where private halves are kept
 	Events    func(Event) // called one at a time; nil is for nobody
 }
 
@@ -29,16 +29,18 @@ type ReplicaConfig struct {
 // version that the store confirmed within R, publishes only one confirmed within Q, and both only when the ring carries
 // a publish-ahead and a token life no lower than its own. Safe for concurrent use; requests never wait for a poll.
 type Replica struct {
-	id     string
-	store  RingStore
-	sealer *Sealer
-	policy Policy
-	life   Lifecycle
-	clock  *clock
-	pool   *pool
-	keks   kekWatch
-	view   atomic.Pointer[view]
-	counts counts
+	id      string
+	store   RingStore
+	sealer  *Sealer
+	keeping Keeping
+	policy  Policy
+	life    Lifecycle
+	clock   *clock
+	pool    *pool
+	keks    kekWatch
+	view    atomic.Pointer[view]
+	pulse   pulse
+	counts  counts
 
 	telling sync.Mutex
 	events  func(Event)
@@ -47,6 +49,7 @@ type Replica struct {
 	reloaded   instant    // when an unknown secret last made it load
 	clockWrong bool
 	unusable   string // the problem last told of
+	erasing    []erasure
 }
 
 // view is what requests see, swapped whole.
@@ -70,13 +73,14 @@ func NewReplica(c ReplicaConfig) (*Replica, error) {
 	}
 	p := c.Policy.Resolved()
 	p.StaleReads = c.Store.StaleReads()
-	return &Replica{
-		id: c.ID, store: c.Store, sealer: c.Sealer, policy: p, events: c.Events,
+	r := &Replica{
+		id: c.ID, store: c.Store, sealer: c.Sealer, keeping: c.Keeping, policy: p, events: c.Events,
 		life:  Lifecycle{Policy: p, Algorithms: c.Algorithms},
 		clock: newClock(c.Wall, c.Monotonic, p.Skew),
-		pool:  newPool(func(a Algorithm) (crypto.Signer, error) { return generate(a, p.RSABits) }),
-		keks:  kekWatch{path: c.KEKFile, sealer: c.Sealer},
-	}, nil
+		keks:  kekWatch{path: c.KEKFile, sealer: c.Sealer}, counts: newCounts(),
+	}
+	r.pool, r.pulse.wake = newPool(r.makePair), make(chan struct{}, 1)
+	return r, nil
 }
 
 // Now is the store's time, as of the last poll plus the monotonic time since; to the millisecond, in UTC.
@@ -100,7 +104,11 @@ func (r *Replica) Sign(alg Algorithm, typ string, now time.Time, ttl time.Durati
 	if err != nil {
 		return "", fmt.Errorf("encode claims: %w", err)
 	}
-	return s.compact(typ, payload)
+	token, err := s.compact(typ, payload)
+	if err != nil {
+		r.pulse.failedAt(r.clock.instant()) // perhaps its key was revoked a moment ago
+	}
+	return token, err
 }
 
 // JWKS is the set to publish; ErrStale when the ring was not confirmed within Q. No store is asked.

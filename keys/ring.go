@@ -25,7 +25,7 @@ type Key struct {
 	ID          string        `json:"kid"` // RFC 7638 thumbprint, SHA-256
 	Algorithm   Algorithm     `json:"alg"`
 	State       State         `json:"state"`
-	Private     Sealed        `json:"private"` // PKCS #8
+	Private     Sealed        `json:"private"` // PKCS #8, or a reference into a vault (vault.go)
 	Public      []byte        `json:"public"`  // PKIX
 	PublishedAt time.Time     `json:"published_at"`
 	WindowAt    time.Time     `json:"window_at"` // start of the uninterrupted publication that counts
@@ -37,6 +37,7 @@ type Key struct {
 	Prev        string        `json:"prev,omitempty"` // kid that it took over from
 	Withdrawn   bool          `json:"withdrawn,omitempty"`
 	Imported    bool          `json:"imported,omitempty"`
+	Next        bool          `json:"next,omitempty"` // an operator wants it before every other standby
 }
 
 // Dropped is the public half of a key that left the JWKS, kept so that an expired id_token_hint can still be checked.
@@ -101,19 +102,42 @@ func (r *Ring) SigningKey(alg Algorithm) *Key {
 	return nil
 }
 
-// Standby is the key that signs next: an imported one first, else the longest published; nil when there is none.
+// Standby is the key that signs next: the one that an operator chose, else an imported one, else the longest published; nil when
+// there is none.
 func (r *Ring) Standby(alg Algorithm) *Key {
-	var next *Key
+	return r.firstStandby(alg, func(*Key) bool { return true })
+}
+
+// firstStandby is the first in that order of those that fit.
+func (r *Ring) firstStandby(alg Algorithm, fits func(*Key) bool) *Key {
+	var first *Key
 	for i := range r.Keys {
-		k := &r.Keys[i]
-		if k.Algorithm != alg || k.State != Published {
-			continue
-		}
-		if next == nil || (k.Imported && !next.Imported) || (k.Imported == next.Imported && k.WindowAt.Before(next.WindowAt)) {
-			next = k
+		if k := &r.Keys[i]; k.Algorithm == alg && k.State == Published && fits(k) && (first == nil || k.goesBefore(first)) {
+			first = k
 		}
 	}
-	return next
+	return first
+}
+
+func (k *Key) goesBefore(o *Key) bool {
+	switch {
+	case k.Next != o.Next:
+		return k.Next
+	case k.Imported != o.Imported:
+		return k.Imported
+	}
+	return k.WindowAt.Before(o.WindowAt)
+}
+
+// oldestStandby is the one that the most verifiers have.
+func (r *Ring) oldestStandby(alg Algorithm) *Key {
+	var oldest *Key
+	for i := range r.Keys {
+		if k := &r.Keys[i]; k.Algorithm == alg && k.State == Published && (oldest == nil || k.WindowAt.Before(oldest.WindowAt)) {
+			oldest = k
+		}
+	}
+	return oldest
 }
 
 // Known says whether every verifier in the promise has had the key at now.
@@ -135,6 +159,15 @@ func (r *Ring) algorithms() []Algorithm {
 // everHeld says whether a kid is, or by the ring's memory was, a key of this ring.
 func (r *Ring) everHeld(kid string) bool {
 	return r.Key(kid) != nil || slices.Contains(r.Revoked, kid) || slices.ContainsFunc(r.Dropped, func(d Dropped) bool { return d.ID == kid })
+}
+
+// revoke takes a key out for ever, with both halves.
+func (r *Ring) revoke(kid string) {
+	r.remove(kid)
+	r.Dropped = slices.DeleteFunc(r.Dropped, func(d Dropped) bool { return d.ID == kid })
+	if !slices.Contains(r.Revoked, kid) {
+		r.Revoked = append(r.Revoked, kid)
+	}
 }
 
 // remove takes a key out without remembering it.

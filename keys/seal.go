@@ -53,7 +53,8 @@ func (k KEK) GoString() string { return k.String() }
 
 // Sealer seals secrets at rest with XChaCha20-Poly1305: the first KEK seals, all open. Safe for concurrent use.
 type Sealer struct {
-	keks atomic.Pointer[[]openKEK]
+	keks     atomic.Pointer[[]openKEK]
+	failures atomic.Int64
 }
 
 type openKEK struct {
@@ -115,8 +116,19 @@ func (s *Sealer) Seal(plaintext []byte, context ...string) ([]byte, error) {
 	return k.aead.Seal(blob, nonce, plaintext, associated(blob[:1+kekIDSize], context)), nil
 }
 
+// Failures counts what did not open.
+func (s *Sealer) Failures() int64 { return s.failures.Load() }
+
 // Open is the reverse of Seal: ErrUnknownKEK, or ErrSealBroken when the blob or the context is not what was sealed.
 func (s *Sealer) Open(sealed []byte, context ...string) ([]byte, error) {
+	plaintext, err := s.open(sealed, context)
+	if err != nil {
+		s.failures.Add(1)
+	}
+	return plaintext, err
+}
+
+func (s *Sealer) open(sealed []byte, context []string) ([]byte, error) {
 	if len(sealed) < sealHeader+chacha20poly1305.Overhead || sealed[0] != sealFormat {
 		return nil, fmt.Errorf("%w: not a sealed blob of a known format", ErrSealBroken)
 	}
@@ -132,6 +144,12 @@ func (s *Sealer) Open(sealed []byte, context ...string) ([]byte, error) {
 		return plaintext, nil
 	}
 	return nil, fmt.Errorf("%w: %x", ErrUnknownKEK, id)
+}
+
+// Current says whether the first KEK sealed it, as its header tells: false is for whoever seals things anew. It opens nothing.
+func (s *Sealer) Current(sealed []byte) bool {
+	return len(sealed) >= sealHeader+chacha20poly1305.Overhead && sealed[0] == sealFormat &&
+		[kekIDSize]byte(sealed[1:1+kekIDSize]) == (*s.keks.Load())[0].id
 }
 
 // associated binds format, KEK and context. Each part is preceded by its length, so that no two contexts read alike.

@@ -97,17 +97,17 @@ func TestRingOpensOnlyItsOwnHalves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openKey(k, s); err != nil {
+	if _, err := openKey(t.Context(), k, s, Keeping{}); err != nil {
 		t.Fatal(err)
 	}
 	swapped := k
 	swapped.Private = other.Private
-	if _, err := openKey(swapped, s); !errors.Is(err, ErrSealBroken) {
+	if _, err := openKey(t.Context(), swapped, s, Keeping{}); !errors.Is(err, ErrSealBroken) {
 		t.Errorf("another key's private half opens: %v", err)
 	}
 	swapped = k
 	swapped.Public = other.Public
-	if _, err := openKey(swapped, s); err == nil {
+	if _, err := openKey(t.Context(), swapped, s, Keeping{}); err == nil {
 		t.Error("another key's public half passes")
 	}
 	swapped = k

@@ -42,7 +42,7 @@ func (s *signer) compact(typ string, payload []byte) (string, error) {
 	digest := sha256.Sum256(token)
 	signature, err := s.pair.Sign(rand.Reader, digest[:], crypto.SHA256)
 	if err != nil {
-		return "", fmt.Errorf("sign with key %s: %w", s.kid, err)
+		return "", fmt.Errorf("%w: %s: %w", ErrSigning, s.kid, err)
 	}
 	token = append(token, '.')
 	if s.alg == ES256 {

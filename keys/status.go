@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -9,9 +10,13 @@ import (
 
 // Status is a replica's state for metrics, read in one go.
 type Status struct {
+	At           time.Time // the store's time of all that follows
 	RingVersion  int64
 	Age          time.Duration // since the ring was confirmed; 0 before the first poll
+	SignsUntil   time.Duration // R: the age beyond which nothing is signed
+	ServesUntil  time.Duration // Q: the age beyond which no JWKS is served
 	ClockOffset  time.Duration // wall clock minus the store's
+	ClockLimit   time.Duration // S: the offset beyond which this replica is not ready and writes no ring
 	KEKIDs       []string
 	Algorithms   []AlgorithmStatus
 	Published    int // keys in the JWKS
@@ -20,6 +25,7 @@ type Status struct {
 	PollFailures int64
 	Saves        int64 // versions written
 	SavesLost    int64 // races lost, answers lost
+	SealFailures int64 // sealed things that did not open
 	Ready        error // nil, or why not
 }
 
@@ -32,9 +38,28 @@ type AlgorithmStatus struct {
 	Standby        string
 	StandbyKnown   bool      // every verifier has had it
 	StandbyKnownAt time.Time // from when on
+	SignsFrom      time.Time // when the standby will take over: due, and known by then
+	Rotations      int64     // times that another key began to sign, as far as this replica has seen
 }
 
-type counts struct{ polls, failures, saves, lost atomic.Int64 }
+type counts struct {
+	polls, failures, saves, lost atomic.Int64
+
+	rotations map[Algorithm]*atomic.Int64 // of every algorithm, from the start
+}
+
+func newCounts() counts {
+	return counts{rotations: map[Algorithm]*atomic.Int64{ES256: {}, RS256: {}}}
+}
+
+// rotated counts the algorithms whose tokens are signed by another key in after than in before.
+func (c *counts) rotated(before, after *Ring) {
+	for alg, count := range c.rotations {
+		if before.SigningKey(alg) != nil && promoted(before, after, alg) {
+			count.Add(1)
+		}
+	}
+}
 
 // Ready is nil, or why this replica should get no requests. The text is for anyone: it holds no secret and no cause.
 func (r *Replica) Ready() error {
@@ -45,29 +70,35 @@ func (r *Replica) Ready() error {
 	if err := r.clock.skewed(); err != nil {
 		return err
 	}
-	return v.problem
+	if v.problem != nil {
+		return v.problem
+	}
+	return r.pulse.problem()
 }
 
 // Status reads it all.
 func (r *Replica) Status() Status {
 	s := Status{
-		ClockOffset: r.clock.offset(), KEKIDs: r.sealer.KEKIDs(), Ready: r.Ready(),
-		Polls: r.counts.polls.Load(), PollFailures: r.counts.failures.Load(), Saves: r.counts.saves.Load(), SavesLost: r.counts.lost.Load(),
+		At: r.Now(), SignsUntil: r.policy.R(), ServesUntil: r.policy.Q(), ClockOffset: r.clock.offset(), ClockLimit: r.policy.Skew,
+		KEKIDs: r.sealer.KEKIDs(), Ready: r.Ready(),
+		Polls: r.counts.polls.Load(), PollFailures: r.counts.failures.Load(), Saves: r.counts.saves.Load(), SavesLost: r.counts.lost.Load(), SealFailures: r.sealer.Failures(),
 	}
 	v := r.view.Load()
 	if v == nil {
 		return s
 	}
-	now := r.Now()
 	s.RingVersion, s.Age = v.ring.Version, r.clock.instant().since(v.confirmed)
 	s.Published, s.JWKSBytes = len(v.ring.Keys), len(v.set.Body)
 	for _, alg := range v.ring.algorithms() {
-		a := AlgorithmStatus{Algorithm: alg}
+		a := AlgorithmStatus{Algorithm: alg, SignsFrom: v.ring.signsFrom(alg)}
+		if n := r.counts.rotations[alg]; n != nil {
+			a.Rotations = n.Load()
+		}
 		if k := v.ring.SigningKey(alg); k != nil {
 			a.SigningKey, a.SignedAt, a.DueAt = k.ID, k.SignedAt, k.DueAt
 		}
 		if k := v.ring.Standby(alg); k != nil {
-			a.Standby, a.StandbyKnown, a.StandbyKnownAt = k.ID, v.ring.Known(k, now), v.ring.knownAt(k)
+			a.Standby, a.StandbyKnown, a.StandbyKnownAt = k.ID, v.ring.Known(k, s.At), v.ring.knownAt(k)
 		}
 		s.Algorithms = append(s.Algorithms, a)
 	}
@@ -99,8 +130,9 @@ func (r *Replica) noteClock() {
 	}
 }
 
-// noteProblem tells of what can't be opened when that changes.
-func (r *Replica) noteProblem(problem error) {
+// noteProblem tells of what can't be opened, or does not sign, when that changes.
+func (r *Replica) noteProblem() {
+	problem := errors.Join(r.view.Load().problem, r.pulse.problem())
 	text := ""
 	if problem != nil {
 		text = problem.Error()

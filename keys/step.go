@@ -85,7 +85,7 @@ func (s *stepping) attend() {
 		s.ResumedAt = s.now
 		for i := range s.Keys {
 			k := &s.Keys[i]
-			if k.State == Published && !s.Known(k, s.AttendedAt) {
+			if k.mayComeUp() && !s.Known(k, s.AttendedAt) {
 				k.WindowAt = s.now
 			}
 			if k.State == Retired {
@@ -106,7 +106,7 @@ func (s *stepping) assertLeases() {
 	if s.assert(&s.Ahead, s.Policy.PublishAhead) {
 		// Under the old value a standby may have counted as known before an outage; under the new one it was not.
 		for i := range s.Keys {
-			if k := &s.Keys[i]; k.State == Published {
+			if k := &s.Keys[i]; k.mayComeUp() {
 				k.WindowAt = latest(k.WindowAt, s.ResumedAt)
 			}
 		}
@@ -164,21 +164,31 @@ func (s *stepping) promoteDue(alg Algorithm) {
 	s.addStandby(alg)
 }
 
-// promote makes the key the signing one, and retires the one before.
+// promote makes the key the signing one, and retires the one before. One that took over from a revoked key was due at once, so that a key
+// that no verifier can know follows it: while what follows was published earlier, the next is due at once again.
 func (s *stepping) promote(kid string) {
 	k := s.Key(kid)
-	if old := s.SigningKey(k.Algorithm); old != nil {
+	old := s.SigningKey(k.Algorithm)
+	hasty := old != nil && old.hasty() && k.PublishedAt.Before(old.SignedAt)
+	if old != nil {
 		k.Prev = old.ID
 		s.retire(old)
 	}
 	s.sign(k)
+	if hasty {
+		k.DueAt = s.now
+	}
 	s.changed = true
 }
+
+// hasty says of a signing key that it took over from a revoked one.
+func (k *Key) hasty() bool { return !k.DueAt.After(k.SignedAt) }
 
 func (s *stepping) sign(k *Key) {
 	k.State, k.SignedAt, k.DueAt = Signing, s.now, s.now.Add(s.Policy.SigningPeriod)
 	k.TTL = max(k.TTL, s.TTL.Value)
 	k.StopsAt, k.DropsAt = time.Time{}, time.Time{}
+	k.Next = false
 }
 
 // retire keeps the key published for what it signed, and at least as long as a rollback shall stay possible.
@@ -222,6 +232,10 @@ func (s *stepping) add(alg Algorithm) *Key {
 	s.changed = true
 	return &s.Keys[len(s.Keys)-1]
 }
+
+// mayComeUp says whether how long the key has been published may yet decide when it signs: a standby's, and that of a withdrawn key, which an
+// operator can want again.
+func (k *Key) mayComeUp() bool { return k.State == Published || k.Withdrawn }
 
 func latest(a, b time.Time) time.Time {
 	if a.Before(b) {

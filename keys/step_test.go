@@ -14,7 +14,7 @@ var t0 = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 func plenty(tag string) (s Supply) {
 	for i := range 6 {
 		for _, a := range []Algorithm{ES256, RS256} {
-			s.Keys = append(s.Keys, Key{ID: fmt.Sprintf("%s-%s-%d", a, tag, i), Algorithm: a})
+			s.Keys = append(s.Keys, Key{ID: fmt.Sprintf("%s-%s-%d", a, tag, i), Algorithm: a, Private: Sealed{Blob: []byte{1}}})
 		}
 		for _, p := range macPurposes {
 			s.Secrets = append(s.Secrets, Secret{ID: fmt.Sprintf("%s-%s-%d", p, tag, i), Purpose: p})

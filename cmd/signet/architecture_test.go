@@ -66,6 +66,8 @@ func importsOf(t *testing.T, file string) []string {
 // inward says which rooms each room may look into. Dependencies point inward: keys knows nobody.
 var inward = map[string][]string{
 	"keys":                         {},
+	"keys/pkcs11":                  {"keys"},
+	"keys/pkcs11/softhsm":          {}, // for tests
 	"issuer":                       {"keys"},
 	"issuer/mail":                  {"issuer", "keys"},
 	"handlers":                     {"issuer", "keys"},
@@ -73,7 +75,7 @@ var inward = map[string][]string{
 	"repository/mongodb":           {"issuer", "keys"},
 	"repository/mongodb/mongotest": {},                 // for tests
 	"repository/conformance":       {"issuer", "keys"}, // for tests
-	"cmd/signet":                   {"handlers", "issuer", "issuer/mail", "keys", "repository/mongodb", "repository/sqlite"},
+	"cmd/signet":                   {"handlers", "issuer", "issuer/mail", "keys", "keys/pkcs11", "repository/mongodb", "repository/sqlite"},
 }
 
 // owners says in which rooms a library may be used outside of tests; the longest prefix of the import decides.
@@ -82,6 +84,7 @@ var owners = map[string][]string{
 	"golang.org/x/crypto/chacha20poly1305": {"keys"},
 	"golang.org/x/crypto/cryptobyte":       {"keys"},
 	"golang.org/x/crypto/argon2":           {"issuer"},
+	"github.com/miekg/pkcs11":              {"keys/pkcs11"},
 	"github.com/google/uuid":               {"issuer"},
 	"golang.org/x/text":                    {"issuer"},
 	"golang.org/x/net/idna":                {"issuer", "cmd/signet"},
@@ -96,6 +99,7 @@ var owners = map[string][]string{
 	"github.com/prometheus/client_golang":  {"cmd/signet"},
 	"golang.org/x/sys":                     {"cmd/signet"},
 	"golang.org/x/term":                    {"cmd/signet"},
+	"filippo.io/age":                       {"cmd/signet"},
 	"github.com/rs/zerolog":                {"cmd/signet", "handlers", "issuer", "issuer/mail"},
 	"github.com/coreos/go-oidc":            {}, // tests
 	"github.com/emersion/go-smtp":          {}, // tests

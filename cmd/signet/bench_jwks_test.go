@@ -9,8 +9,6 @@ import (
 	"time"
 )
 
-const keySetPath = "/.well-known/jwks.json"
-
 // keySetConnections is how many verifiers fetch the key set at the same time.
 const keySetConnections = 32
 

@@ -68,6 +68,11 @@ type Config struct {
 	JWKSStaleIfError time.Duration `name:"jwks_stale_if_error" min:"0s" max:"7d" whole:"true" help:"how much longer caches may keep it while the issuer fails (default: the smaller of 1h and an eighth of the publish-ahead)"`
 	RSABits          int           `name:"rsa_bits" default:"2048" one:"2048|3072" help:"size of new RSA keys"`
 
+	KeyMaker     string `name:"key_maker" one:"software|pkcs11" help:"where new signing keys are made: in this process, to be kept sealed in the store, or in a PKCS #11 token, to stay there (default: pkcs11 where SIGNET_PKCS11_MODULE is set, else software)"`
+	PKCS11Module string `name:"pkcs11_module" kind:"path" help:"the vendor's PKCS #11 library, of an HSM that keeps signing keys; needs a signet built with -tags pkcs11"`
+	PKCS11Token  string `name:"pkcs11_token" kind:"label" help:"label of the token that keeps them"`
+	PKCS11PIN    string `name:"pkcs11_pin" kind:"pin" secret:"true" help:"PIN of the token's normal user"`
+
 	LogLevel      string        `name:"log_level" default:"info" one:"debug|info|warn|error" help:"least severe level that is logged"`
 	LogFormat     string        `name:"log_format" one:"json|console" help:"log lines for machines or for people (default: json; console on a terminal)"`
 	ShutdownGrace time.Duration `name:"shutdown_grace" default:"10s" min:"0s" max:"10m" help:"how long requests and mails under way may take to finish after SIGTERM"`
@@ -85,5 +90,7 @@ type KiB uint32
 // What the commands other than serve need of the configuration; serve needs everything.
 var (
 	storeSettings = []string{"data_dir", "mongodb_uri"}
-	ringSettings  = []string{"data_dir", "mongodb_uri", "kek_file"}
+	ringSettings  = append([]string{"kek_file", "rsa_bits", "key_maker", "pkcs11_module", "pkcs11_token", "pkcs11_pin"}, planSettings...)
+	// planSettings are what the arithmetic of keys is made of, beside what the ring itself carries.
+	planSettings = append([]string{"key_signing_period", "key_poll", "clock_skew", "jwks_max_age", "jwks_stale_if_error"}, storeSettings...)
 )

@@ -20,6 +20,9 @@ func (l *loaded) derive() {
 	if l.DataDir != "" && derived("kek_file", "kek in the data folder") {
 		l.KEKFile = filepath.Join(l.DataDir, "kek")
 	}
+	if l.PKCS11Module != "" && derived("key_maker", "SIGNET_PKCS11_MODULE is set") {
+		l.KeyMaker = makerPKCS11
+	}
 	if l.KeyPublishAhead > 0 && derived("jwks_stale_if_error", "the smaller of 1h and an eighth of the publish-ahead") {
 		l.JWKSStaleIfError = min(time.Hour, l.KeyPublishAhead/8).Truncate(time.Second)
 	}

@@ -43,7 +43,11 @@ func checkKind(kind, text string) string {
 		if strings.ContainsAny(text, " \t") || len(text) > 255 {
 			return "names or URLs without spaces, of at most 255 bytes"
 		}
-	case "path":
+	case "label":
+		if len(text) > 32 || strings.TrimRight(text, " ") != text {
+			return "a token's label: at most 32 bytes, without a space at the end"
+		}
+	case "path", "pin":
 	default:
 		panic("no check for kind " + kind) // as in parseValue
 	}

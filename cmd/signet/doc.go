@@ -18,7 +18,7 @@
 //  6. logging.go and run_log.go write one JSON object a line; metrics.go and gauges.go count for Prometheus.
 //
 // The other commands (keys_*.go, users_*.go, token_*.go, doctor*.go) work beside a running server on the same store (operator.go), or
-// without any.
+// without any. Those that change the key ring go one way, keys_change.go: they ask by keys_ask.go and are recorded by keys_audit.go.
 //
 // story_test.go tells the whole story with the real program, over the network; testdata/script tells the command line's.
 package main

@@ -61,8 +61,10 @@ func checkStore(ctx context.Context, l *loaded, sealer *keys.Sealer) []finding {
 	}
 	found := []finding{ok("store", "%s answers in %s", c.storeName(), time.Since(began).Round(10*time.Microsecond))}
 	found = append(found, checkClock(ctx, c, st), checkReplicas(ctx, c, st))
+	vault, more := checkVault(ctx, c)
+	found = append(found, more...)
 	if sealer != nil {
-		found = append(found, checkRing(ctx, c, st, sealer))
+		found = append(found, checkRing(ctx, c, st, sealer, c.examined(vault)))
 	}
 	return found
 }
@@ -112,7 +114,7 @@ func (readOnly) PutHeartbeat(context.Context, keys.Heartbeat) error             
 func (readOnly) DeleteHeartbeat(context.Context, string) error                    { return nil }
 
 // checkRing opens every key as a replica does, standby keys included, and says when the next rotation is due.
-func checkRing(ctx context.Context, c *Config, st keys.RingStore, sealer *keys.Sealer) finding {
+func checkRing(ctx context.Context, c *Config, st keys.RingStore, sealer *keys.Sealer, keeping keys.Keeping) finding {
 	document, err := st.LoadRing(ctx)
 	if err != nil {
 		return fail("ring", "see that the store answers", "%s", oneLineOf(err))
@@ -120,7 +122,8 @@ func checkRing(ctx context.Context, c *Config, st keys.RingStore, sealer *keys.S
 	if document.Version == 0 {
 		return warn("ring", "it is made when the server first starts", "there is no key ring yet")
 	}
-	replica, err := keys.NewReplica(keys.ReplicaConfig{ID: "doctor", Store: readOnly{st}, Sealer: sealer, Policy: c.keyPolicy(), Algorithms: algorithms, Wall: time.Now})
+	replica, err := keys.NewReplica(keys.ReplicaConfig{ID: "doctor", Store: readOnly{st}, Sealer: sealer, Policy: c.keyPolicy(), Algorithms: algorithms, Wall: time.Now,
+		Keeping: keeping})
 	if err != nil {
 		return fail("ring", "mend the key policy", "%s", oneLineOf(err))
 	}

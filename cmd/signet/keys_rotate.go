@@ -2,40 +2,57 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"signet/keys"
 )
 
+const rotateLong = `Let the standby key sign as soon as every verifier has had it: at once if it has been
+published long enough, else at the time that is printed. A second time changes nothing.
+
+--to KID    that key instead: a standby, or one that a rollback withdrew
+--now       at once, whether or not verifiers have had it. Refused when some have not, unless
+            --accept-verification-failures: which ones then fail, and how long, is printed first`
+
 func newKeysRotate(p *program) *cobra.Command {
 	var (
-		asJSON bool
-		alg    string
+		f           changeFlags
+		alg, to     string
+		now, accept bool
 	)
 	c := &cobra.Command{
 		Use:   "rotate",
 		Short: "let the standby key sign as soon as every verifier has had it, and say when",
-		Long: `Let the standby key sign as soon as every verifier has had it: at once if it has been
-published long enough, else at the time that is printed. A second time changes nothing.`,
-		Args: noArgs,
+		Long:  rotateLong,
+		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			algs, err := chosenAlgorithms(alg)
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
+			case to != "" && (now || alg != ""):
+				return misused("--to names one key: --now and --alg do not go with it")
+			case accept && !now:
+				return misused("--accept-verification-failures goes with --now")
 			}
-			l, err := p.configuration(c, ringSettings)
-			if err != nil {
-				return err
-			}
-			return withStore(c.Context(), &l.Config, func(ctx context.Context, st store) error {
-				return p.rotateKeys(ctx, &l.Config, st, algs, asJSON)
-			})
+			return p.changeRing(c, f, changing{name: "rotate", asks: accept, give: func(ctx context.Context, o keys.Operator) ([]keys.Change, error) {
+				switch {
+				case to != "":
+					return o.RotateTo(ctx, to)
+				case now:
+					return o.RotateNow(ctx, algs, accept)
+				}
+				return o.Rotate(ctx, algs)
+			}})
 		},
 	}
-	c.Flags().StringVar(&alg, "alg", "", "only this algorithm: ES256 or RS256 (default: all)")
-	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	flags := c.Flags()
+	flags.StringVar(&alg, "alg", "", "only this algorithm: ES256 or RS256 (default: all)")
+	flags.StringVar(&to, "to", "", "the kid of the key that is to sign next")
+	flags.BoolVar(&now, "now", false, "at once")
+	flags.BoolVar(&accept, "accept-verification-failures", false, "with --now: though verifiers fail that have not had the key")
+	f.add(c)
 	addSettings(c, ringSettings)
 	return c
 }
@@ -49,25 +66,4 @@ func chosenAlgorithms(alg string) ([]keys.Algorithm, error) {
 		return []keys.Algorithm{keys.Algorithm(alg)}, nil
 	}
 	return nil, misused("--alg is ES256 or RS256, not %q", alg)
-}
-
-func (p *program) rotateKeys(ctx context.Context, c *Config, st store, algs []keys.Algorithm, asJSON bool) error {
-	operator, err := keyOperator(c, st)
-	if err != nil {
-		return err
-	}
-	changes, err := operator.Rotate(ctx, algs)
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		if changes == nil {
-			changes = []keys.Change{}
-		}
-		return writeJSON(p.out, changes)
-	}
-	for _, change := range changes {
-		fmt.Fprintln(p.out, change)
-	}
-	return nil
 }

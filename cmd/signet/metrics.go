@@ -18,6 +18,7 @@ type metrics struct {
 	registry    *prometheus.Registry
 	requests    *prometheus.CounterVec
 	durations   *prometheus.HistogramVec
+	keySets     map[int]prometheus.Counter // requests for the JWKS, by status
 	signIns     *prometheus.CounterVec
 	refreshes   *prometheus.CounterVec
 	mailQueued  prometheus.Counter
@@ -49,9 +50,23 @@ func newMetrics() *metrics {
 		mailWaiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "signet_mail_queue", Help: "Mails in the outbox of the store, decoys included, as of the last poll."}),
 	}
+	m.keySets = countKeySets(m.registry)
 	m.registry.MustRegister(m.requests, m.durations, m.signIns, m.refreshes, m.mailQueued, m.mails, m.mailWait, m.mailWaiting,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	return m
+}
+
+// countKeySets has one counter for each status that the JWKS is answered with. Each is there from the start, at zero, so that a rate
+// over them never lacks its first request.
+func countKeySets(in *prometheus.Registry) map[int]prometheus.Counter {
+	all := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "signet_jwks_requests_total", Help: "Requests for the JWKS, by status: 200 in full, 304 for a copy that is still right, 503 when the ring is too old."}, []string{"status"})
+	in.MustRegister(all)
+	by := map[int]prometheus.Counter{}
+	for _, status := range []int{http.StatusOK, http.StatusNotModified, http.StatusServiceUnavailable} {
+		by[status] = all.WithLabelValues(strconv.Itoa(status))
+	}
+	return by
 }
 
 // buildInfo is always 1; its labels say what runs.
@@ -68,10 +83,18 @@ func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 5 * time.Second})
 }
 
+// keySetPath is the route of the JWKS.
+const keySetPath = "/.well-known/jwks.json"
+
 // Request implements handlers.Observer.
 func (m *metrics) Request(route, method string, status int, took time.Duration) {
 	m.requests.WithLabelValues(route, method, strconv.Itoa(status/100)+"xx").Inc()
 	m.durations.WithLabelValues(route).Observe(took.Seconds())
+	if route == keySetPath {
+		if n := m.keySets[status]; n != nil {
+			n.Inc()
+		}
+	}
 }
 
 // SignIn implements issuer.Observer.

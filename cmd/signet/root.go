@@ -18,7 +18,8 @@ SIGNET_KEY_POLL = --key-poll = key_poll. 'signet config' shows what is in force.
 func newRoot(p *program) *cobra.Command {
 	root := group("signet", "a self-hosted identity provider",
 		newServe(p),
-		group("keys", "the signing keys", newKeysList(p), newKeysRotate(p)),
+		group("keys", "the signing keys", newKeysList(p), newKeysPlan(p), newKeysRotate(p), newKeysRollback(p), newKeysRevoke(p),
+			newKeysImport(p), newKeysExport(p), newKeysRewrap(p)),
 		group("users", "the accounts", newUsersCreate(p)),
 		group("token", "look into a token", newTokenInspect(p), newTokenVerify(p)),
 		newDoctor(p),

@@ -24,6 +24,7 @@ type server struct {
 	out    io.Writer // development: the banner and the mails
 	brief  bool      // the log is for a developer at a terminal
 	began  time.Time
+	vault  hsm // keeps private keys; nil for none
 }
 
 // run wires everything together, serves until ctx ends or a part fails for good, and shuts down in order: requests, mails,
@@ -35,6 +36,7 @@ func (s *server) run(ctx context.Context) error {
 		return err
 	}
 	defer s.closeStore(ctx, st)
+	defer s.closeVault()
 	ring, err := s.startKeys(ctx, st)
 	if err != nil {
 		return err
@@ -99,8 +101,12 @@ func (s *server) startKeys(ctx context.Context, st keys.RingStore) (*keys.Replic
 	if err != nil {
 		return nil, err
 	}
+	keeping, err := s.startVault(ctx)
+	if err != nil {
+		return nil, err
+	}
 	ring, err := keys.NewReplica(keys.ReplicaConfig{ID: replicaID(), Store: st, Sealer: sealer, Policy: policy, Algorithms: algorithms,
-		Wall: time.Now, KEKFile: s.config.KEKFile, Events: s.keyEvent})
+		Wall: time.Now, KEKFile: s.config.KEKFile, Keeping: keeping, Events: s.keyEvent})
 	if err != nil {
 		return nil, err
 	}

@@ -56,11 +56,11 @@ func (s *server) keyEvent(e keys.Event) {
 
 func keyEventLevel(kind keys.EventKind) zerolog.Level {
 	switch kind {
-	case keys.EventRingChanged, keys.EventClockRight, keys.EventKEKsReplaced:
+	case keys.EventRingChanged, keys.EventClockRight, keys.EventKEKsReplaced, keys.EventKeyDestroyed:
 		return zerolog.InfoLevel
 	case keys.EventRingAdopted, keys.EventSaveLost:
 		return zerolog.DebugLevel
-	case keys.EventPollFailed, keys.EventHeartbeat, keys.EventTooManyKeys:
+	case keys.EventPollFailed, keys.EventHeartbeat, keys.EventTooManyKeys, keys.EventKeyNotDestroyed:
 		return zerolog.WarnLevel
 	}
 	return zerolog.ErrorLevel

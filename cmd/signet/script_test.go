@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,14 @@ import (
 // TestScripts runs the command line as people and scripts do: testdata/script.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	commands := map[string]func(*testscript.TestScript, bool, []string){
+		"server": scriptServer,
+		"signin": scriptSignIn,
+		"forge":  scriptForge,
+		"kek":    scriptKEK,
+		"mode":   scriptMode,
+	}
+	maps.Copy(commands, keyScripts)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -19,13 +28,7 @@ func TestScripts(t *testing.T) {
 			e.Values[serverKey{}] = new(*process)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": scriptServer,
-			"signin": scriptSignIn,
-			"forge":  scriptForge,
-			"kek":    scriptKEK,
-			"mode":   scriptMode,
-		},
+		Cmds: commands,
 	})
 }
 

@@ -53,6 +53,7 @@ func (l *loaded) checkServe(dev bool, known faults) faults {
 		wrong("kek_file", expected)
 	}
 	l.checkTLS(missing, wrong)
+	l.checkPKCS11(known, missing, wrong)
 	if _, err := issuer.NewHasher(l.hashing()); err != nil && !found.has("argon2_memory", "argon2_time", "argon2_threads", "hash_slots", "hash_queue") {
 		wrong("argon2_memory", err.Error())
 	}

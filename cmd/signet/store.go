@@ -44,22 +44,22 @@ func (c *Config) storeName() string {
 	return c.embeddedFile()
 }
 
-// openStore opens the configured store. create says whether an embedded one may be made; a command beside a server must not leave
-// an empty one where the operator mistyped the folder.
-func openStore(ctx context.Context, c *Config, create bool) (store, error) {
+// openStore opens the configured store. A server makes it and brings its schema up to date. A command (server false) does neither: it must not
+// leave an empty one where the operator mistyped a name, nor lock older servers out.
+func openStore(ctx context.Context, c *Config, server bool) (store, error) {
 	if c.MongoDBURI != "" {
-		s, err := mongodb.Open(ctx, c.MongoDBURI, mongodb.Options{})
+		s, err := mongodb.Open(ctx, c.MongoDBURI, mongodb.Options{AsIs: !server})
 		if err != nil {
 			return nil, fmt.Errorf("open the store: %w", err)
 		}
 		return s, nil
 	}
-	if !create {
+	if !server {
 		if _, err := os.Stat(c.embeddedFile()); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("there is no store at %s: set SIGNET_DATA_DIR or SIGNET_MONGODB_URI, or start the server once", c.embeddedFile())
 		}
 	}
-	s, err := sqlite.Open(ctx, c.embeddedFile(), sqlite.Options{})
+	s, err := sqlite.Open(ctx, c.embeddedFile(), sqlite.Options{AsIs: !server})
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}

@@ -99,7 +99,10 @@ func startChild(t *testing.T, environ []string, name string, args ...string) (ve
 }
 
 // newJose is npm's jose with createRemoteJWKSet.
-func newJose(t *testing.T, issuer string) (verifier, error) {
+func newJose(t *testing.T, issuer string) (verifier, error) { return newJoseWith(t, issuer, "{}") }
+
+// newJoseWith has options of createRemoteJWKSet, as JSON.
+func newJoseWith(t *testing.T, issuer, options string) (verifier, error) {
 	node, err := exec.LookPath("node")
 	if err != nil {
 		return nil, err
@@ -120,7 +123,7 @@ func newJose(t *testing.T, issuer string) (verifier, error) {
 		os.Symlink(filepath.Join(packages, "node_modules"), filepath.Join(dir, "node_modules"))); err != nil {
 		return nil, err
 	}
-	return startChild(t, nil, node, filepath.Join(dir, "verify.mjs"), issuer, issuer)
+	return startChild(t, nil, node, filepath.Join(dir, "verify.mjs"), issuer, issuer, options)
 }
 
 // newPyJWT is PyJWT with PyJWKClient.

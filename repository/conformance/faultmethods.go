@@ -138,6 +138,10 @@ func (f *faulty) ClearNotice(ctx context.Context, sid string) (bool, error) {
 	return two(f, "ClearNotice", func() (bool, error) { return f.s.ClearNotice(ctx, sid) })
 }
 
+func (f *faulty) SessionsActiveSince(ctx context.Context, since time.Time, after issuer.SessionCursor, limit int) ([]issuer.Session, error) {
+	return two(f, "SessionsActiveSince", func() ([]issuer.Session, error) { return f.s.SessionsActiveSince(ctx, since, after, limit) })
+}
+
 func (f *faulty) InsertMail(ctx context.Context, m issuer.Mail) error {
 	return f.one("InsertMail", func() error { return f.s.InsertMail(ctx, m) })
 }
@@ -160,6 +164,14 @@ func (f *faulty) DeleteMail(ctx context.Context, id, by string) (bool, error) {
 
 func (f *faulty) QueuedMails(ctx context.Context, now time.Time) (int64, error) {
 	return two(f, "QueuedMails", func() (int64, error) { return f.s.QueuedMails(ctx, now) })
+}
+
+func (f *faulty) Mails(ctx context.Context, after string, limit int) ([]issuer.Mail, error) {
+	return two(f, "Mails", func() ([]issuer.Mail, error) { return f.s.Mails(ctx, after, limit) })
+}
+
+func (f *faulty) ResealMail(ctx context.Context, id string, old, next []byte) (bool, error) {
+	return two(f, "ResealMail", func() (bool, error) { return f.s.ResealMail(ctx, id, old, next) })
 }
 
 func (f *faulty) TakeBudget(ctx context.Context, key, att string, limit int, window time.Duration, now time.Time) (bool, time.Time, error) {

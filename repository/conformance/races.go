@@ -103,6 +103,12 @@ func races(t *testing.T, s Store) {
 			_, hit, err := s.ClaimMail(ctx, id, base, after(time.Minute), fmt.Sprint(caller))
 			return hit, err
 		})
+	race(t, "ResealMail", 1,
+		func(t *testing.T) string { m := sampleMail(); ok(t, s.InsertMail(t.Context(), m)); return m.ID },
+		func(ctx context.Context, id string, caller int) (bool, error) {
+			return s.ResealMail(ctx, id, sampleMail().Sealed, []byte{byte(caller)})
+		})
+	walkRace(t, s)
 	budgetRaces(t, s)
 	ringRaces(t, s)
 }
@@ -235,6 +241,10 @@ func endedContext(t *testing.T, s Store) {
 	is(t, "InsertUser", s.InsertUser(ctx, issuer.User{ID: newID("user")}), issuer.ErrUnknown)
 	_, err = s.SessionsOf(ctx, d.UserID, "", 5)
 	is(t, "SessionsOf", err, issuer.ErrUnknown)
+	_, err = s.SessionsActiveSince(ctx, base, issuer.SessionCursor{}, 5)
+	is(t, "SessionsActiveSince", err, issuer.ErrUnknown)
+	_, err = s.ResealMail(ctx, newID("mail"), []byte("a"), []byte("b"))
+	is(t, "ResealMail", err, issuer.ErrUnknown)
 	_, _, err = s.TakeBudget(ctx, newID("key"), "a", 1, window, base)
 	is(t, "TakeBudget", err, issuer.ErrUnknown)
 }

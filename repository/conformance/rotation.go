@@ -26,7 +26,7 @@ func rotate(t *testing.T, s Store) {
 			return found(s.RotateSession(ctx, r))
 		},
 		effect: func(d issuer.Session, r issuer.Rotation) *issuer.Session {
-			d.Gen, d.Secret, d.Exp, d.IdleAt, d.At, d.By = r.Gen+1, r.Next, r.Now.Add(r.Idle), r.Now.Add(r.Idle), r.Now, r.Att
+			d.Gen, d.Secret, d.Exp, d.IdleAt, d.At, d.By = r.Gen+1, r.Next, r.Now.Add(r.Idle), r.Now.Add(r.Idle), later(d.At, r.Now), r.Att
 			d.Recent = append(slices.Clone(d.Recent), issuer.Superseded{Gen: r.Gen, At: r.Now})
 			d.Recent = d.Recent[max(0, len(d.Recent)-issuer.RecentKept):]
 			return &d
@@ -39,6 +39,8 @@ func rotate(t *testing.T, s Store) {
 			{name: "a noted theft of a live one", doc: func(d *issuer.Session) { d.Notice = true }, hit: true},
 			{name: "beyond the absolute lifetime", arg: func(r *issuer.Rotation) { r.Idle = 48 * time.Hour }, hit: true},
 			{name: "microseconds", arg: func(r *issuer.Rotation) { r.Now = r.Now.Add(1700 * time.Microsecond) }, hit: true},
+			{name: "by a slow clock", arg: func(r *issuer.Rotation) { r.Now = after(-2 * time.Minute) }, hit: true},
+			{name: "by a clock hours behind", arg: func(r *issuer.Rotation) { r.Now = after(-5 * time.Hour) }, hit: true},
 			{name: "just before it idles out", arg: func(r *issuer.Rotation) { r.Now = after(time.Hour - ms) }, hit: true},
 			{name: "when it idles out", arg: func(r *issuer.Rotation) { r.Now = after(time.Hour) }},
 			{name: "after it idled out", arg: func(r *issuer.Rotation) { r.Now = after(2 * time.Hour) }},
@@ -53,6 +55,13 @@ func rotate(t *testing.T, s Store) {
 			{name: "revoked", doc: revoked},
 		},
 	}).run(t)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func longIdle(d *issuer.Session) { d.IdleAt = after(72 * time.Hour) }
@@ -81,7 +90,7 @@ func redate(t *testing.T, s Store) {
 			return nil, hit, err
 		},
 		effect: func(d issuer.Session, a args) *issuer.Session {
-			d.At, d.Recent = a.at, slices.Clone(d.Recent)
+			d.At, d.Recent = later(d.At, a.at), slices.Clone(d.Recent)
 			for i := range d.Recent {
 				if d.Recent[i].Gen == a.gen-1 {
 					d.Recent[i].At = a.at
@@ -92,6 +101,7 @@ func redate(t *testing.T, s Store) {
 		cases: []variant[issuer.Session, args]{
 			{name: "revoked meanwhile", doc: revoked, hit: true},
 			{name: "a full recent", doc: func(d *issuer.Session) { d.Gen, d.Recent = 20, recent(12, 20) }, arg: func(a *args) { a.gen = 20 }, hit: true},
+			{name: "by a slow clock", arg: func(a *args) { a.at = after(-2 * time.Minute) }, hit: true},
 			{name: "rotated again", doc: func(d *issuer.Session) { d.Gen++ }},
 			{name: "a generation to come", arg: func(a *args) { a.gen++ }},
 			{name: "rotated by another", doc: func(d *issuer.Session) { d.By = "thief" }},

@@ -123,6 +123,12 @@ var commandCases = []commandCase{
 	}, "findAndModify"},
 	{"SessionsOf", func(ctx context.Context, s conformance.Store) error { return ignore(s.SessionsOf(ctx, "u", "", 200)) }, "find"},
 	{"NoticeSessions", func(ctx context.Context, s conformance.Store) error { return ignore(s.NoticeSessions(ctx, "", 200)) }, "find"},
+	{"SessionsActiveSince", func(ctx context.Context, s conformance.Store) error {
+		return ignore(s.SessionsActiveSince(ctx, noon, issuer.SessionCursor{Hour: 1, ID: "a"}, 200))
+	}, "find"},
+	{"SessionsActiveSince", func(ctx context.Context, s conformance.Store) error {
+		return ignore(s.SessionsActiveSince(ctx, noon, issuer.SessionCursor{}, 0))
+	}, ""},
 	{"ClearNotice", func(ctx context.Context, s conformance.Store) error { return ignore(s.ClearNotice(ctx, "s")) }, "findAndModify"},
 
 	{"InsertMail", func(ctx context.Context, s conformance.Store) error { return s.InsertMail(ctx, theMail) }, "insert"},
@@ -132,6 +138,13 @@ var commandCases = []commandCase{
 	}, "findAndModify"},
 	{"DeferMail", func(ctx context.Context, s conformance.Store) error {
 		return ignore(s.DeferMail(ctx, "m", "w", noon, noon))
+	}, "findAndModify"},
+	{"Mails", func(ctx context.Context, s conformance.Store) error { return ignore(s.Mails(ctx, "", 200)) }, "find"},
+	{"ResealMail", func(ctx context.Context, s conformance.Store) error {
+		return ignore(s.ResealMail(ctx, "m", theMail.Sealed, []byte("next")))
+	}, "findAndModify"},
+	{"ResealMail", func(ctx context.Context, s conformance.Store) error {
+		return ignore(s.ResealMail(ctx, "m", nil, []byte("next")))
 	}, "findAndModify"},
 	{"QueuedMails", func(ctx context.Context, s conformance.Store) error { return ignore(s.QueuedMails(ctx, noon)) }, "aggregate"},
 	{"DeleteMail", func(ctx context.Context, s conformance.Store) error { return ignore(s.DeleteMail(ctx, "m", "w")) }, "delete"},
@@ -177,7 +190,7 @@ func take(ctx context.Context, s conformance.Store, att string) error {
 func answeredAt(_ bool, _ time.Time, err error) error { return err }
 
 // lists are the methods whose filters need no _id.
-var lists = strings.Fields("PendingUsers ReleasingUsers ListUsers OpenIdentifiers SessionsOf NoticeSessions DueMails QueuedMails AllClients AuditSince Heartbeats")
+var lists = strings.Fields("PendingUsers ReleasingUsers ListUsers OpenIdentifiers SessionsOf NoticeSessions SessionsActiveSince DueMails Mails QueuedMails AllClients AuditSince Heartbeats")
 
 // upserts are the methods that may insert what they don't find.
 var upserts = strings.Fields("TakeBudget CountSource StoreTime PutHeartbeat")

@@ -22,8 +22,9 @@
 // users, identifiers, sessions, challenges, outbox, throttles, clients, audit; keyring holds the key ring (`ring`), the
 // clock (`clock`) and the replicas' heartbeats (`replica:...`); schema holds the version of all this. Uniqueness is on `_id`
 // alone, the only place where a sharded cluster can enforce it. Secondary indexes only find lists: what belongs to a user,
-// what is due, and the markers of work to be completed (`pending`, `release`, `notice`, `open_since`), which are sparse and so
-// cost nothing while there is none; a marker is absent when it is not set.
+// what is due, the sessions of an hour and later (`active_hour`: a moment would change at every refresh, and its index with it),
+// and the markers of work to be completed (`pending`, `release`, `notice`, `open_since`), which are sparse and so cost nothing
+// while there is none; a marker is absent when it is not set.
 //
 // Whether something has expired is decided by the filter that acts on it. TTL indexes on `ttl_at` only save space: it is the
 // last moment at which any step may need the document, and a day more.
@@ -41,7 +42,7 @@
 //	sh.shardCollection("signet.audit",       { _id: "hashed" })
 //
 // Then every step of a sign-in and every refresh goes to one shard. Lists go to all of them: the sessions of a user
-// (`user_id`), due mail, the markers, the users and the audit log in order of time. keyring, clients and schema are a few
+// (`user_id`), those refreshed since a moment (`active_hour`), due mail, the markers, the users and the audit log in order of time. keyring, clients and schema are a few
 // documents and stay where they are.
 //
 // # Fresh reads of the key ring

@@ -12,6 +12,9 @@ import (
 // ErrNewerSchema: the database was brought forward by a later version of signet than this one.
 var ErrNewerSchema = errors.New("the database has a newer schema")
 
+// ErrOlderSchema: no server of this version has made or migrated the database yet, and a command does neither.
+var ErrOlderSchema = errors.New("the database is not this version's: start its server once, which makes it or brings it up to date")
+
 // errNotText: a string is not UTF-8, so no document can hold it.
 var errNotText = errors.New("not valid UTF-8")
 

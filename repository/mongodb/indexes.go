@@ -21,7 +21,7 @@ func indexes() []collectionIndexes {
 	return []collectionIndexes{
 		{"users", []mongo.IndexModel{sparse("pending"), sparse("release"), plain("created_at", "_id")}},
 		{"identifiers", []mongo.IndexModel{sparse("open_since")}},
-		{"sessions", []mongo.IndexModel{plain("user_id", "_id"), sparse("notice"), expiring()}},
+		{"sessions", []mongo.IndexModel{plain("user_id", "_id"), plain("active_hour", "_id"), sparse("notice"), expiring()}},
 		{"challenges", []mongo.IndexModel{expiring()}},
 		{"outbox", []mongo.IndexModel{plain("due_at", "_id"), plain("give_up_at"), expiring()}},
 		{"throttles", []mongo.IndexModel{expiring()}},

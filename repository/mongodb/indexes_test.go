@@ -22,7 +22,7 @@ func TestIndexes(t *testing.T) {
 	for collection, want := range map[string][]string{
 		"users":       {"created_at,_id", "pending sparse", "release sparse"},
 		"identifiers": {"open_since sparse"},
-		"sessions":    {"notice sparse", "ttl_at expires 0", "user_id,_id"},
+		"sessions":    {"active_hour,_id", "notice sparse", "ttl_at expires 0", "user_id,_id"},
 		"challenges":  {"ttl_at expires 0"},
 		"outbox":      {"due_at,_id", "give_up_at", "ttl_at expires 0"},
 		"throttles":   {"ttl_at expires 0"},

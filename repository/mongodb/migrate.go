@@ -29,8 +29,8 @@ type schemaDocument struct {
 // migration is one step forward; that of index i makes version i+1.
 type migration func(ctx context.Context, db *mongo.Database) error
 
-// migrations: 1 is the first schema, which needs nothing but the indexes; these are looked after at every start.
-var migrations = []migration{createIndexes}
+// migrations: 1 is the first schema, which needs nothing but the indexes; these are looked after at every start. 2 gives sessions their active_hour.
+var migrations = []migration{createIndexes, dateSessions}
 
 // migrate brings db to the version that the steps end at; ErrNewerSchema when it is beyond that.
 func migrate(ctx context.Context, db *mongo.Database, steps []migration) error {
@@ -50,6 +50,22 @@ func migrate(ctx context.Context, db *mongo.Database, steps []migration) error {
 		if err := moveVersion(ctx, c, v); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// upToDate refuses a database that a server has still to bring to version want, or that none has made.
+func upToDate(ctx context.Context, db *mongo.Database, want int) error {
+	at, err := read[schemaDocument](ctx, db.Collection("schema"), "read schema version", schemaID)
+	switch {
+	case errors.Is(err, issuer.ErrNotFound):
+		return fmt.Errorf("%w: there is none yet", ErrOlderSchema)
+	case err != nil:
+		return err
+	case at.Version > want:
+		return fmt.Errorf("%w: version %d, this signet knows up to %d", ErrNewerSchema, at.Version, want)
+	case at.Version < want:
+		return fmt.Errorf("%w: version %d, this signet writes %d", ErrOlderSchema, at.Version, want)
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ type Options struct {
 	AppName  string                // in the server's log; "" is `signet`, unless the URI says
 	Monitor  *event.CommandMonitor // sees every command; nil is none
 	Timeout  time.Duration         // of operations whose context has no deadline; 0 is 10 s
+	AsIs     bool                  // a command beside a server: nothing is made or migrated, else ErrOlderSchema
 }
 
 // Store is a MongoDB database. Safe for concurrent use.
@@ -72,7 +73,7 @@ func Open(ctx context.Context, uri string, o Options) (*Store, error) {
 		return nil, withoutPassword(uri, err)
 	}
 	s := newStore(client, client.Database(name), t)
-	if err := s.prepare(ctx, client.Database(name)); err != nil {
+	if err := s.prepare(ctx, client.Database(name), o.AsIs); err != nil {
 		_ = client.Disconnect(context.WithoutCancel(ctx))
 		return nil, fmt.Errorf("mongodb at %v, database %q: %w", settings.Hosts, name, err)
 	}
@@ -126,10 +127,16 @@ func newStore(client *mongo.Client, db *mongo.Database, t *topology) *Store {
 	}
 }
 
-// prepare makes the database ready for use. Several replicas may do so at once.
-func (s *Store) prepare(ctx context.Context, db *mongo.Database) error {
+// prepare makes the database ready for use, or, with asIs, makes sure that it is. Several replicas may do so at once.
+func (s *Store) prepare(ctx context.Context, db *mongo.Database, asIs bool) error {
 	if err := s.Ping(ctx); err != nil {
 		return err
+	}
+	if asIs {
+		if err := upToDate(ctx, db, len(migrations)); err != nil {
+			return err
+		}
+		return s.learnStaleReads(ctx)
 	}
 	if err := migrate(ctx, db, migrations); err != nil {
 		return err

@@ -79,3 +79,18 @@ func (s *Store) QueuedMails(ctx context.Context, now time.Time) (int64, error) {
 	n, err := s.outbox.CountDocuments(ctx, bson.M{"give_up_at": bson.M{"$gt": now}})
 	return n, mapped("count queued mail", err)
 }
+
+// Mails implements issuer.Outbox.
+func (s *Store) Mails(ctx context.Context, after string, limit int) ([]issuer.Mail, error) {
+	found, err := list[mailDocument](ctx, s.outbox, "list mail", bson.M{"_id": bson.M{"$gt": after}}, byID, limit)
+	return mapAll(found, mailDocument.mail), err
+}
+
+// ResealMail implements issuer.Outbox.
+func (s *Store) ResealMail(ctx context.Context, id string, old, next []byte) (bool, error) {
+	is := any(old)
+	if len(old) == 0 {
+		is = bson.M{"$in": bson.A{nil, []byte{}}} // no bytes are stored as null
+	}
+	return changed(ctx, s.outbox, "reseal mail", id, bson.M{"sealed": is}, bson.M{"$set": bson.M{"sealed": next}})
+}

@@ -34,6 +34,7 @@ type sessionDocument struct {
 	Revoked   *revocationDocument `bson:"revoked,omitempty"`
 	Notice    bool                `bson:"notice,omitempty"`
 	TTLAt     time.Time           `bson:"ttl_at"`
+	Active    int64               `bson:"active_hour"`
 }
 
 type supersededEntry struct {
@@ -51,7 +52,7 @@ func fromSession(s issuer.Session) sessionDocument {
 		ID: s.ID, UserID: s.UserID, ClientID: s.ClientID, Scope: s.Scope, Ver: s.Ver, Roles: s.Roles, Gen: s.Gen,
 		Secret: s.Secret, Exp: s.Exp, At: s.At, By: s.By, Recent: make([]supersededEntry, len(s.Recent)), IdleAt: s.IdleAt,
 		AbsAt: s.AbsAt, AuthTime: s.AuthTime, CreatedAt: s.CreatedAt, UserAgent: readable(s.UserAgent), IP: readable(s.IP),
-		Notice: s.Notice, TTLAt: s.AbsAt.Add(keptLonger),
+		Notice: s.Notice, TTLAt: s.AbsAt.Add(keptLonger), Active: s.ActiveHour(),
 	}
 	for i, r := range s.Recent {
 		d.Recent[i] = supersededEntry(r)
@@ -116,7 +117,8 @@ func (s *Store) RotateSession(ctx context.Context, r issuer.Rotation) (issuer.Se
 		"gen": r.Gen, "secret": r.Secret, "client_id": bson.M{"$in": clients},
 		"idle_at": bson.M{"$gt": r.Now}, "abs_at": bson.M{"$gt": r.Now},
 	}, bson.M{
-		"$set":  bson.M{"gen": r.Gen + 1, "secret": r.Next, "exp": ends, "idle_at": ends, "at": r.Now, "by": r.Att},
+		"$set":  bson.M{"gen": r.Gen + 1, "secret": r.Next, "exp": ends, "idle_at": ends, "by": r.Att},
+		"$max":  bson.M{"at": r.Now, "active_hour": issuer.HourOf(r.Now)},
 		"$push": bson.M{"recent": lastKept(issuer.RecentKept, supersededEntry{Gen: r.Gen, At: r.Now})},
 	})
 }
@@ -124,7 +126,7 @@ func (s *Store) RotateSession(ctx context.Context, r issuer.Rotation) (issuer.Se
 // RedateRotation implements issuer.Sessions.
 func (s *Store) RedateRotation(ctx context.Context, sid string, gen int64, att string, at time.Time) (bool, error) {
 	return changed(ctx, s.sessions, "redate rotation", sid, bson.M{"gen": gen, "by": att},
-		bson.M{"$set": bson.M{"at": at, "recent.$[e].at": at}},
+		bson.M{"$set": bson.M{"recent.$[e].at": at}, "$max": bson.M{"at": at, "active_hour": issuer.HourOf(at)}},
 		options.FindOneAndUpdate().SetArrayFilters([]any{bson.M{"e.gen": gen - 1}}))
 }
 
@@ -161,4 +163,23 @@ func (s *Store) NoticeSessions(ctx context.Context, after string, limit int) ([]
 // ClearNotice implements issuer.Sessions.
 func (s *Store) ClearNotice(ctx context.Context, sid string) (bool, error) {
 	return changed(ctx, s.sessions, "clear notice", sid, bson.M{}, bson.M{"$unset": bson.M{"notice": ""}})
+}
+
+// SessionsActiveSince implements issuer.Sessions. The index finds the hours, and what it finds is held to the moment.
+func (s *Store) SessionsActiveSince(ctx context.Context, since time.Time, after issuer.SessionCursor, limit int) ([]issuer.Session, error) {
+	from := issuer.SessionCursor{Hour: issuer.HourOf(since)}
+	if after.Hour >= from.Hour {
+		from = after
+	}
+	filter := bson.M{
+		"active_hour": bson.M{"$gte": from.Hour},
+		"revoked":     absent,
+		"$and": bson.A{
+			bson.M{"$or": bson.A{bson.M{"active_hour": bson.M{"$gt": from.Hour}}, bson.M{"_id": bson.M{"$gt": from.ID}}}},
+			bson.M{"$or": bson.A{bson.M{"at": bson.M{"$gte": since}}, bson.M{"created_at": bson.M{"$gte": since}}}},
+		},
+	}
+	order := bson.D{{Key: "active_hour", Value: 1}, {Key: "_id", Value: 1}}
+	found, err := list[sessionDocument](ctx, s.sessions, "list active sessions", filter, order, limit)
+	return mapAll(found, sessionDocument.session), err
 }

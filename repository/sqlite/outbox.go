@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -76,4 +77,21 @@ func (s *Store) DeleteMail(ctx context.Context, id, by string) (bool, error) {
 func (s *Store) QueuedMails(ctx context.Context, now time.Time) (int64, error) {
 	n, _, err := readRow[int64](ctx, s, `SELECT count(*) FROM outbox WHERE give_up_at > ?`, int64(stamp(now)))
 	return n, err
+}
+
+// Mails implements issuer.Outbox.
+func (s *Store) Mails(ctx context.Context, after string, limit int) ([]issuer.Mail, error) {
+	return outbox.list(ctx, s, `SELECT id, doc FROM outbox WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
+}
+
+// ResealMail implements issuer.Outbox.
+func (s *Store) ResealMail(ctx context.Context, id string, old, next []byte) (bool, error) {
+	_, hit, err := outbox.update(ctx, s, id, func(m *issuer.Mail) bool {
+		if !bytes.Equal(m.Sealed, old) {
+			return false
+		}
+		m.Sealed = bytes.Clone(next)
+		return true
+	})
+	return hit, err
 }

@@ -11,6 +11,9 @@ import (
 // ErrNewerSchema: the file was written by a newer version, whose documents this one can't know how to keep.
 var ErrNewerSchema = errors.New("the database was written by a newer version of signet")
 
+// ErrOlderSchema: the file was written by an older version, and a command does not migrate it.
+var ErrOlderSchema = errors.New("the database was written by an older version of signet: start this version's server once, which brings it up to date")
+
 // step brings the schema from the version before it to the next. Each is applied once, in one transaction with its version.
 type step struct {
 	sql  string
@@ -19,7 +22,11 @@ type step struct {
 
 // steps is the history of the schema: version n is what the first n steps make. A step that has been released never
 // changes; a change is a new step at the end.
-var steps = []step{{sql: tables}, {sql: firstParty, args: func(now time.Time) []any { return []any{now.UnixMilli()} }}}
+var steps = []step{
+	{sql: tables},
+	{sql: firstParty, args: func(now time.Time) []any { return []any{now.UnixMilli()} }},
+	{sql: activeSessions},
+}
 
 // The documents come last in a row, so that the columns of the lists are read without them.
 const tables = `
@@ -62,20 +69,30 @@ const firstParty = `
 INSERT INTO clients (id, doc) VALUES ('first-party', json_object('name', 'First-party apps', 'first_party', json('true'), 'created_at', ?));
 `
 
+// activeSessions finds the sessions of an hour and later without reading the others.
+const activeSessions = `
+ALTER TABLE sessions ADD COLUMN active_hour INTEGER;
+UPDATE sessions SET active_hour = max(coalesce(doc ->> '$.at', 0), coalesce(doc ->> '$.created_at', 0)) / 3600000;
+CREATE INDEX sessions_active ON sessions (active_hour, id);
+`
+
 // prepareSchema makes sure that the file is ours and has every step, and that it is in WAL mode, which the file remembers.
-func prepareSchema(ctx context.Context, db *sql.DB, busy time.Duration, now time.Time, steps []step) error {
+func prepareSchema(ctx context.Context, db *sql.DB, o Options, steps []step) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	return patiently(ctx, busy, func() error {
+	return patiently(ctx, o.BusyTimeout, func() error {
 		version, err := schemaVersion(ctx, conn)
 		if err != nil {
 			return err
 		}
 		if version > len(steps) {
 			return fmt.Errorf("%w: its schema has version %d, and this one knows %d", ErrNewerSchema, version, len(steps))
+		}
+		if o.AsIs && version < len(steps) {
+			return fmt.Errorf("%w (its schema has version %d, and this one knows %d)", ErrOlderSchema, version, len(steps))
 		}
 		var mode string
 		if err := conn.QueryRowContext(ctx, `PRAGMA journal_mode=WAL`).Scan(&mode); err != nil {
@@ -87,7 +104,7 @@ func prepareSchema(ctx context.Context, db *sql.DB, busy time.Duration, now time
 		if version == len(steps) {
 			return nil
 		}
-		return migrate(ctx, conn, now, steps)
+		return migrate(ctx, conn, o.Wall(), steps)
 	})
 }
 

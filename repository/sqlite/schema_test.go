@@ -2,8 +2,11 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"signet/issuer"
 )
@@ -50,6 +53,59 @@ func TestAnOlderSchemaIsBroughtForward(t *testing.T) {
 		if list, err := s.AllClients(t.Context()); err != nil || len(list) != 1 || list[0].ID != issuer.FirstPartyID {
 			t.Errorf("from %d: clients %v, %v", n, list, err)
 		}
+	}
+}
+
+// TestSessionsOfAnOlderSchemaAreListed: what the version before wrote, by its own statements, is found by its time.
+func TestSessionsOfAnOlderSchemaAreListed(t *testing.T) {
+	path := fileIn(t)
+	old, err := open(t.Context(), path, Options{}, steps[:2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	const at, days = 1_800_000_123_456, 864_000_000 // on no hour's edge; ten days
+	for id, doc := range map[string]string{
+		"refreshed": fmt.Sprintf(`{"user_id":"u","client_id":"first-party","secret":"k","at":%d,"created_at":%d,"idle_at":%d,"abs_at":%[3]d}`, at, at-days, at+days),
+		"created":   fmt.Sprintf(`{"user_id":"u","created_at":%d}`, at+5),
+		"before":    fmt.Sprintf(`{"user_id":"u","at":%d,"created_at":%d}`, at-1, at-days),
+		"revoked":   fmt.Sprintf(`{"user_id":"u","at":%d,"revoked":{"at":%[1]d,"why":"logout"}}`, at),
+		"undated":   `{"user_id":"u"}`,
+	} {
+		_, err := write(t.Context(), old.writer, func(x *tx) (int64, error) {
+			return x.exec(`INSERT INTO sessions (user_id, notice, ttl_at, doc, id) VALUES ('u', NULL, NULL, ?, ?)`, doc, id)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, since := openAt(t, path), time.UnixMilli(at)
+	listed := func(since time.Time) (ids []string) {
+		t.Helper()
+		list, err := s.SessionsActiveSince(t.Context(), since, issuer.SessionCursor{}, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range list {
+			ids = append(ids, d.ID)
+		}
+		return ids
+	}
+	if got := listed(since); !slices.Equal(got, []string{"created", "refreshed"}) {
+		t.Errorf("listed %q", got)
+	}
+	if got := listed(time.Time{}); !slices.Equal(got, []string{"undated", "before", "created", "refreshed"}) {
+		t.Errorf("listed of all time %q", got)
+	}
+	next := since.Add(3 * time.Hour)
+	_, hit, err := s.RotateSession(t.Context(), issuer.Rotation{SID: "refreshed", Secret: "k", ClientIDs: []string{"first-party"}, Now: next, Next: "k", Idle: time.Hour})
+	if !hit || err != nil {
+		t.Fatal(hit, err)
+	}
+	if got := listed(next); !slices.Equal(got, []string{"refreshed"}) {
+		t.Errorf("listed after a refresh %q", got)
 	}
 }
 

@@ -66,12 +66,12 @@ func openSession(id string, d *sessionDoc) issuer.Session {
 }
 
 // A session is listed for its absolute lifetime, ended or not, and until its owner has been told of a theft.
-var sessions = newCollection("sessions", []string{"user_id", "notice", "ttl_at"},
+var sessions = newCollection("sessions", []string{"user_id", "notice", "ttl_at", "active_hour"},
 	func(s *issuer.Session) []any {
 		if s.Notice {
-			return []any{s.UserID, mark(true), nil}
+			return []any{s.UserID, mark(true), nil, s.ActiveHour()}
 		}
-		return []any{s.UserID, nil, ttl(s.AbsAt)}
+		return []any{s.UserID, nil, ttl(s.AbsAt), s.ActiveHour()}
 	}, packSession, openSession)
 
 // InsertSession implements issuer.Sessions.
@@ -108,7 +108,7 @@ func (s *Store) RotateSession(ctx context.Context, r issuer.Rotation) (issuer.Se
 			return false
 		}
 		now := cut(r.Now)
-		d.Gen, d.Secret, d.By, d.At = r.Gen+1, r.Next, r.Att, now
+		d.Gen, d.Secret, d.By, d.At = r.Gen+1, r.Next, r.Att, later(d.At, now)
 		d.Exp = cut(r.Now.Add(r.Idle))
 		d.IdleAt = d.Exp
 		d.Recent = last(append(d.Recent, issuer.Superseded{Gen: r.Gen, At: now}), issuer.RecentKept)
@@ -122,10 +122,10 @@ func (s *Store) RedateRotation(ctx context.Context, sid string, gen int64, att s
 		if d.Gen != gen || d.By != att {
 			return false
 		}
-		d.At = cut(at)
+		d.At = later(d.At, cut(at))
 		for i := range d.Recent {
 			if d.Recent[i].Gen == gen-1 {
-				d.Recent[i].At = d.At
+				d.Recent[i].At = cut(at)
 			}
 		}
 		return true
@@ -165,4 +165,23 @@ func (s *Store) ClearNotice(ctx context.Context, sid string) (bool, error) {
 		return true
 	})
 	return hit, err
+}
+
+// SessionsActiveSince implements issuer.Sessions. The index finds the hours, and what it finds is held to the moment.
+func (s *Store) SessionsActiveSince(ctx context.Context, since time.Time, after issuer.SessionCursor, limit int) ([]issuer.Session, error) {
+	from := issuer.SessionCursor{Hour: issuer.HourOf(since)}
+	if after.Hour >= from.Hour {
+		from = after
+	}
+	at := int64(stamp(since))
+	return sessions.list(ctx, s, `SELECT id, doc FROM sessions WHERE (active_hour, id) > (?, ?)
+		AND doc ->> '$.revoked' IS NULL AND max(coalesce(doc ->> '$.at', 0), coalesce(doc ->> '$.created_at', 0)) >= ?
+		ORDER BY active_hour, id LIMIT ?`, from.Hour, from.ID, at, limit)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

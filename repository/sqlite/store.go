@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 type Options struct {
 	Wall        func() time.Time // the host's clock, which is the store's; nil for time.Now
 	BusyTimeout time.Duration    // how long a write waits for another process to end its own; 0 for 5 s
+	AsIs        bool             // a command beside a server: nothing is made or migrated, and an older schema is ErrOlderSchema
 }
 
 // Store keeps everything in one SQLite file. It is safe for concurrent use, and several stores, in one process or
@@ -28,8 +30,8 @@ type Store struct {
 }
 
 // Open opens the database file at path and brings its schema up to date. A missing file is made, readable by its owner
-// alone, and so are missing directories above it. Errors: the file is no database, is damaged, or was written by a newer
-// version (ErrNewerSchema).
+// alone, and so are missing directories above it. Errors: the file is no database, is damaged, was written by a newer
+// version (ErrNewerSchema), or, with AsIs, by an older one (ErrOlderSchema).
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	s, err := open(ctx, path, o, steps)
 	if err != nil {
@@ -49,7 +51,11 @@ func open(ctx context.Context, path string, o Options, steps []step) (*Store, er
 	if err != nil {
 		return nil, err
 	}
-	if err := prepareFile(path); err != nil {
+	if o.AsIs {
+		if _, err := os.Stat(path); err != nil {
+			return nil, err
+		}
+	} else if err := prepareFile(path); err != nil {
 		return nil, err
 	}
 	// With fdatasync a commit doesn't wait for the file's timestamps; where the system has none, fsync stays.
@@ -59,7 +65,7 @@ func open(ctx context.Context, path string, o Options, steps []step) (*Store, er
 	if err != nil {
 		return nil, err
 	}
-	if err := prepareSchema(ctx, db, o.BusyTimeout, o.Wall(), steps); err != nil {
+	if err := prepareSchema(ctx, db, o, steps); err != nil {
 		_ = db.Close()
 		return nil, err
 	}

@@ -65,6 +65,11 @@ func TestEveryListHasAnIndex(t *testing.T) {
 		func() error { _, err := s.NoticeSessions(ctx, "a", 5); return err },
 		func() error { _, err := s.DueMails(ctx, benchNow, 5); return err },
 		func() error { _, err := s.QueuedMails(ctx, benchNow); return err },
+		func() error { _, err := s.Mails(ctx, "a", 5); return err },
+		func() error {
+			_, err := s.SessionsActiveSince(ctx, benchNow, issuer.SessionCursor{}, 5)
+			return err
+		},
 		func() error { _, err := s.AuditSince(ctx, benchNow, 5); return err },
 		func() error { _, err := s.AllClients(ctx); return err },
 		func() error { _, err := s.Heartbeats(ctx); return err },
@@ -82,7 +87,7 @@ func TestEveryListHasAnIndex(t *testing.T) {
 	for _, table := range swept {
 		queries = append(queries, sweepQuery(table))
 	}
-	if len(queries) < 12 {
+	if len(queries) < 14 {
 		t.Fatalf("only %d queries", len(queries))
 	}
 	for _, q := range queries {

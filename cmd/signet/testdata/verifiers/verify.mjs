@@ -3,9 +3,9 @@
 import { createInterface } from 'node:readline';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 
-const [issuer, audience] = process.argv.slice(2);
+const [issuer, audience, options] = process.argv.slice(2);
 const metadata = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json();
-const keys = createRemoteJWKSet(new URL(metadata.jwks_uri));
+const keys = createRemoteJWKSet(new URL(metadata.jwks_uri), JSON.parse(options));
 const expected = { issuer, audience, typ: 'at+jwt', algorithms: metadata.id_token_signing_alg_values_supported };
 
 for await (const token of createInterface({ input: process.stdin })) {
