@@ -27,7 +27,8 @@ type ReplicaConfig struct {
 
 // Replica is one process's live view of the ring: what requests sign, verify and publish with. Its invariant: it signs only by a
 // version that the store confirmed within R, publishes only one confirmed within Q, and both only when the ring carries
-// a publish-ahead and a token life no lower than its own. Safe for concurrent use; requests never wait for a poll.
+// a publish-ahead and a token life no lower than its own. Safe for concurrent use; requests wait for no poll, but
+// for those that name an unknown MAC secret.
 type Replica struct {
 	id     string
 	store  RingStore
@@ -43,8 +44,8 @@ type Replica struct {
 	telling sync.Mutex
 	events  func(Event)
 
-	polling    sync.Mutex // one at a time loads, saves and swaps
-	reloaded   instant    // when an unknown secret last made it load
+	polling    chan struct{} // holds one while somebody loads, saves and swaps
+	reloaded   instant       // when an unknown secret last made it load
 	clockWrong bool
 	unusable   string // the problem last told of
 }
@@ -76,6 +77,8 @@ func NewReplica(c ReplicaConfig) (*Replica, error) {
 		clock: newClock(c.Wall, c.Monotonic, p.Skew),
 		pool:  newPool(func(a Algorithm) (crypto.Signer, error) { return generate(a, p.RSABits) }),
 		keks:  kekWatch{path: c.KEKFile, sealer: c.Sealer},
+
+		polling: make(chan struct{}, 1),
 	}, nil
 }
 
