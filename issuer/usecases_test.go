@@ -228,7 +228,7 @@ func TestRefreshOperations(t *testing.T) {
 		t.Errorf("a retry costs %v, %v", counted.Counts(), err)
 	}
 	counted.Reset()
-	forged := next.RefreshToken[:len(next.RefreshToken)-4] + "AAAA"
+	forged := next.RefreshToken[:20] + "ABCD" + next.RefreshToken[24:]
 	for _, bad := range []string{forged, "", "srt_", "x", next.AccessToken, strings.Repeat("A", 4000)} {
 		_, err := p.Refresh(t.Context(), who, bad)
 		wantKind(t, err, issuer.KindInvalidToken)
