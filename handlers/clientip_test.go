@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -74,6 +75,28 @@ func TestHostIsNeverUsed(t *testing.T) {
 		_ = res.Write(&b)
 		if strings.Contains(b.String(), "evil") {
 			t.Errorf("%s: %s", path, b.String())
+		}
+	}
+}
+
+// The peer that the operator named as a proxy is no program of this machine, though its address is local.
+func TestATrustedProxyIsNoLoopbackCaller(t *testing.T) {
+	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	for name, c := range map[string]struct {
+		proxies []netip.Prefix
+		want    int
+	}{
+		"no proxies":   {nil, http.StatusOK},
+		"a local one":  {[]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, http.StatusForbidden},
+		"one far away": {[]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, http.StatusOK},
+	} {
+		e := newEdge(t, func(x *Config) { x.Metrics, x.TrustedProxies = metrics, c.proxies })
+		r := httptest.NewRequest("GET", "http://localhost/metrics", nil)
+		r.RemoteAddr = "127.0.0.1:5000"
+		w := httptest.NewRecorder()
+		e.handler.ServeHTTP(w, r)
+		if w.Code != c.want {
+			t.Errorf("%s: %d, want %d", name, w.Code, c.want)
 		}
 	}
 }

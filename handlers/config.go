@@ -50,8 +50,8 @@ type Provider interface {
 	// VerifyToken returns the claims of an active access token as a JSON object.
 	VerifyToken(ctx context.Context, token string) (claims json.RawMessage, active bool, err error)
 	Authenticate(ctx context.Context, bearer string) (issuer.Principal, error)
-	Logout(ctx context.Context, refreshToken string) error
-	LogoutAll(ctx context.Context, p issuer.Principal) error
+	Logout(ctx context.Context, who issuer.Requester, refreshToken string) error
+	LogoutAll(ctx context.Context, who issuer.Requester, p issuer.Principal) error
 	UpdateMe(ctx context.Context, p issuer.Principal, u issuer.ProfileUpdate) (issuer.User, error)
 }
 

@@ -81,11 +81,11 @@ func (s *scripted) Authenticate(_ context.Context, bearer string) (issuer.Princi
 	return issuer.Principal{User: s.user, Session: issuer.Session{ID: "sid-1", ClientID: "first-party"}}, s.auth
 }
 
-func (s *scripted) Logout(ctx context.Context, token string) error {
+func (s *scripted) Logout(ctx context.Context, _ issuer.Requester, token string) error {
 	return s.call(ctx, "Logout", issuer.Requester{}, token)
 }
 
-func (s *scripted) LogoutAll(ctx context.Context, p issuer.Principal) error {
+func (s *scripted) LogoutAll(ctx context.Context, _ issuer.Requester, p issuer.Principal) error {
 	return s.call(ctx, "LogoutAll", issuer.Requester{}, p.User.ID)
 }
 

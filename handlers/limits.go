@@ -32,22 +32,30 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 	// A writer that has no deadlines is not a connection: a test's.
 	c := http.NewResponseController(w)
-	if deadline, ok := r.Context().Deadline(); ok && c.SetReadDeadline(deadline) == nil {
-		// The server goes on reading to notice a caller who leaves; that must not run into this deadline.
-		defer c.SetReadDeadline(time.Time{})
-	}
+	deadline, bounded := r.Context().Deadline()
+	bounded = bounded && c.SetReadDeadline(deadline) == nil
 	body, err := io.ReadAll(http.MaxBytesReader(exchangeOf(w).ResponseWriter, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
+		if bounded { // the server goes on reading to notice a caller who leaves; that must not run into this deadline
+			_ = c.SetReadDeadline(time.Time{})
+		}
 		return body, nil
 	case errors.As(err, &tooLarge):
+		giveUp(w, c)
 		return nil, errTooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		w.Header().Set("Connection", "close")
+		giveUp(w, c)
 		return nil, errSlowBody
 	default:
-		w.Header().Set("Connection", "close")
+		giveUp(w, c)
 		return nil, errHalfBody
 	}
+}
+
+// giveUp ends the connection after the answer: the server would read on for the rest of the body, and wait for what never comes.
+func giveUp(w http.ResponseWriter, c *http.ResponseController) {
+	w.Header().Set("Connection", "close")
+	_ = c.SetReadDeadline(time.Now())
 }

@@ -36,7 +36,7 @@ func (a *api) endSessions(c *call, q logoutRequest) error {
 		if err := a.authenticate(c); err != nil {
 			return err
 		}
-		if err := a.provider.LogoutAll(c.ctx(), c.principal); err != nil {
+		if err := a.provider.LogoutAll(c.ctx(), c.who(), c.principal); err != nil {
 			return err
 		}
 		if a.refreshCookie(c.r) != "" {
@@ -62,7 +62,7 @@ func (a *api) endSessions(c *call, q logoutRequest) error {
 
 // endSession ends the session of a refresh token. One that is not valid any more has none.
 func (a *api) endSession(c *call, token string) error {
-	err := a.provider.Logout(c.ctx(), token)
+	err := a.provider.Logout(c.ctx(), c.who(), token)
 	if err != nil && statusOf(err) == http.StatusUnauthorized {
 		return nil
 	}

@@ -14,11 +14,12 @@ var forwardingHeaders = []string{
 	"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Real-Ip", "Cf-Connecting-Ip", "True-Client-Ip",
 }
 
-// loopbackOnly lets only programs of this machine in: the real peer is on loopback, no proxy forwarded the request, and
-// the Host is a loopback one too, so that no web page reaches it through a name of its own that points here.
-func loopbackOnly(h http.Handler) http.Handler {
+// loopbackOnly lets only programs of this machine in: the real peer is on loopback and no trusted proxy, no proxy forwarded the
+// request, and the Host is a loopback one too, so that no web page reaches it through a name of its own that points here.
+func (a *api) loopbackOnly(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !peerOf(r).IsLoopback() || forwarded(r.Header) || !loopbackHost(r.Host) {
+		peer := peerOf(r)
+		if !peer.IsLoopback() || a.trusted(peer) || forwarded(r.Header) || !loopbackHost(r.Host) {
 			writeProblem(w, r, &issuer.Error{Kind: issuer.KindForbidden, Detail: "Only programs on this machine may ask for this, directly and by a loopback address."})
 			return
 		}

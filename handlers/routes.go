@@ -26,10 +26,10 @@ func New(c Config) http.Handler {
 		{"GET", "/readyz", "readyz", a.readyz()},
 	})
 	if c.Metrics != nil && !c.OpsListener {
-		t.add(route{"GET", "/metrics", "metrics", loopbackOnly(c.Metrics)})
+		t.add(route{"GET", "/metrics", "metrics", a.loopbackOnly(c.Metrics)})
 	}
 	if c.Mailbox != nil {
-		t.add(route{"GET", "/dev/mailbox", "dev_mailbox", loopbackOnly(c.Mailbox)})
+		t.add(route{"GET", "/dev/mailbox", "dev_mailbox", a.loopbackOnly(c.Mailbox)})
 	}
 	api, public := a.apiCORS(t), publicCORS(t)
 	byPath := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

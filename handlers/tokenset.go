@@ -20,7 +20,7 @@ type tokenSetJSON struct {
 
 // tokenAnswer hands tokens out: in the body, or, in cookie mode, what a script must not read in cookies.
 func (a *api) tokenAnswer(c *call, t issuer.TokenSet, cookies bool) answer {
-	c.sub, c.sid = t.UserID, t.SID
+	c.sub, c.sid, c.clientID = t.UserID, t.SID, t.ClientID
 	body := tokenSetJSON{
 		AccessToken: t.AccessToken, TokenType: "Bearer", ExpiresIn: t.ExpiresIn,
 		RefreshToken: t.RefreshToken, RefreshExpiresIn: t.RefreshExpiresIn, Scope: t.Scope, DeviceToken: t.DeviceToken,

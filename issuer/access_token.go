@@ -63,7 +63,7 @@ func (p *Provider) tokens(ctx context.Context, s Session, now time.Time) (TokenS
 	if err != nil {
 		return TokenSet{}, err
 	}
-	t := TokenSet{RefreshToken: refresh, RefreshExpiresIn: seconds(s.TokenExpiry().Sub(now)), Scope: scopeNow(s), SID: s.ID, UserID: s.UserID}
+	t := TokenSet{RefreshToken: refresh, RefreshExpiresIn: seconds(s.TokenExpiry().Sub(now)), Scope: scopeNow(s), SID: s.ID, UserID: s.UserID, ClientID: s.ClientID}
 	t.AccessToken, err = p.keys.Sign(p.set.AccessAlg, p.set.AccessTyp, now, p.set.AccessTTL, func(iat, exp int64) any {
 		t.ExpiresIn = exp - iat
 		c := accessClaims{

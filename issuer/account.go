@@ -89,6 +89,7 @@ func (p *Provider) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	if err := p.finishAccount(ctx, want); err != nil {
 		return User{}, err
 	}
+	p.audit(ctx, AuditEvent{ID: "user_created:" + u.ID, Type: "user.created", At: now, Target: u.ID, Detail: "by an operator"})
 	if username == "" {
 		return u, nil
 	}
@@ -120,11 +121,11 @@ func (p *Provider) checkNewUser(n NewUser) (email, username string, err error) {
 // checkRole: a role is a short word that a token can carry.
 func checkRole(role string) error {
 	if len(role) < 1 || len(role) > 64 {
-		return errors.New("a role has 1 to 64 characters")
+		return errors.New("must have 1 to 64 characters each")
 	}
 	for _, r := range role {
 		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' && r != '-' && r != '.' && r != ':' {
-			return errors.New("a role has only a-z, 0-9 and _-.:")
+			return errors.New("must be of a-z, 0-9 and _-.: only")
 		}
 	}
 	return nil

@@ -45,6 +45,7 @@ type TokenSet struct {
 	DeviceToken      string // "" when none was made
 	SID              string // for the log
 	UserID           string // for the log
+	ClientID         string // for the log
 }
 
 // Principal is the bearer of a valid access token for this API, its session and user read just now.

@@ -62,6 +62,8 @@ func FuzzCanonicalEmail(f *testing.F) {
 		if twice, err := CanonicalEmail(once); err != nil || twice != once {
 			t.Fatalf("%q is not a fixed point: %q, %v", once, twice, err)
 		}
-		emailHint(once)
+		if hint := emailHint(once); !strings.Contains(hint, "***@") {
+			t.Fatalf("hint of %q: %q", once, hint)
+		}
 	})
 }

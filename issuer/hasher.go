@@ -3,6 +3,7 @@ package issuer
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -88,7 +89,18 @@ func (h *Hasher) inSlot(ctx context.Context, f func()) error {
 		}
 	}
 	defer func() { <-h.slots }()
-	h.hashes.Add(1)
 	f()
+	h.collect(h.hashes.Add(1))
 	return nil
+}
+
+// collectFrom is the memory of a hash, in KiB, from which on its garbage is not left to a collector that knows nothing of it.
+const collectFrom = 1024
+
+// collect frees what the last hashes used, once for as many as there are slots. One hash is several times the heap of everything
+// else: a collection that runs in the midst of one takes it for what the process needs, and lets garbage grow in proportion.
+func (h *Hasher) collect(hashes int64) {
+	if h.cost.memoryKiB >= collectFrom && hashes%int64(cap(h.slots)) == 0 {
+		runtime.GC()
+	}
 }

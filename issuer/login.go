@@ -14,6 +14,12 @@ import (
 // An unknown identifier costs the same hash and the same store operations, and gets the same answer.
 // Errors: invalid_request, invalid_credentials, rate_limited, unavailable.
 func (p *Provider) Login(ctx context.Context, who Requester, r LoginRequest) (Ticket, error) {
+	t, err := p.login(ctx, who, r)
+	p.observe.SignIn("password", stepOutcome("code_sent", err))
+	return t, err
+}
+
+func (p *Provider) login(ctx context.Context, who Requester, r LoginRequest) (Ticket, error) {
 	now := p.now()
 	identifier, client, err := p.checkLogin(r)
 	if err != nil {
@@ -31,10 +37,13 @@ func (p *Provider) Login(ctx context.Context, who Requester, r LoginRequest) (Ti
 		return Ticket{}, err
 	}
 	if err := p.checkStoredPassword(ctx, acct, u, found, r.Password, now); err != nil {
-		p.observe.SignIn("password", string(KindOf(err)))
+		if KindOf(err) == KindInvalidCredentials {
+			p.auditRefusal(ctx, who, u.ID, client, "password", now)
+		}
 		return Ticket{}, err
 	}
-	if err := p.take(ctx, acct.budget("codes", PurposeLogin), randomID(), p.set.LimitCodes, now); err != nil {
+	budget, att := acct.budget("codes", PurposeLogin), randomID()
+	if err := p.take(ctx, budget, att, p.set.LimitCodes, now); err != nil {
 		return Ticket{}, err
 	}
 	o := opening{
@@ -42,10 +51,10 @@ func (p *Provider) Login(ctx context.Context, who Requester, r LoginRequest) (Ti
 		device: acct.device, locale: localeOf(u, who),
 	}
 	t, err := p.openChallenge(ctx, who, o, now)
-	if err == nil {
-		p.observe.SignIn("password", "code_sent")
+	if err != nil {
+		return Ticket{}, p.unjudged(ctx, budget, att, p.set.LimitCodes, err)
 	}
-	return t, err
+	return t, nil
 }
 
 // checkLogin turns a request into the identifier that it names and the client.
@@ -68,7 +77,7 @@ func (p *Provider) checkLogin(r LoginRequest) (identifier, client string, err er
 	if r.Password == "" {
 		f.add("password", "is required")
 	}
-	if len(r.Password) > passwordMaxBytes {
+	if len(normalPassword(cut(r.Password, 4*passwordMaxBytes))) > passwordMaxBytes {
 		f.add("password", "must be at most 1024 bytes")
 	}
 	client, err = p.firstPartyClient(r.ClientID)
@@ -78,8 +87,9 @@ func (p *Provider) checkLogin(r LoginRequest) (identifier, client string, err er
 
 // loginAccount is whose budgets a sign-in counts against: the user's, or those of an identifier that nobody has.
 func (p *Provider) loginAccount(ctx context.Context, r LoginRequest, identifier string, u User, found bool, now time.Time) (account, error) {
+	device := p.knownDevice(ctx, r.DeviceToken, u.ID, now) // looked at for an unknown account too: the work is the same
 	if found {
-		return account{key: u.ID, device: p.knownDevice(ctx, r.DeviceToken, u.ID, now)}, nil
+		return account{key: u.ID, device: device}, nil
 	}
 	key, err := p.blind("identifier", identifier)
 	return account{key: key}, err
@@ -97,7 +107,7 @@ func (p *Provider) checkStoredPassword(ctx context.Context, a account, u User, f
 	}
 	match, err := p.hasher.Verify(ctx, stored, password)
 	if err != nil {
-		return err
+		return p.unjudged(ctx, budget, att, p.set.LimitPasswords, err)
 	}
 	if !match {
 		return errInvalidCredentials
@@ -119,6 +129,14 @@ func (p *Provider) rehash(ctx context.Context, u User, password string) error {
 	}
 	_, err = again(ctx, func() (bool, error) { return p.store.RehashPassword(ctx, u.ID, u.PasswordHash, next) })
 	return err
+}
+
+// stepOutcome is what a step of a sign-in is counted as.
+func stepOutcome(ok string, err error) string {
+	if err != nil {
+		return string(KindOf(err))
+	}
+	return ok
 }
 
 // localeOf is the language a user is written to in.

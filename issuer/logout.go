@@ -12,7 +12,7 @@ import (
 //	{sid, not revoked} -> revoked
 //
 // Errors: unavailable.
-func (p *Provider) Logout(ctx context.Context, token string) error {
+func (p *Provider) Logout(ctx context.Context, who Requester, token string) error {
 	t, err := p.provenRefreshToken(ctx, token)
 	if err != nil {
 		if KindOf(err) == KindInvalidToken {
@@ -20,21 +20,28 @@ func (p *Provider) Logout(ctx context.Context, token string) error {
 		}
 		return err
 	}
-	_, _, err = applied(ctx, func() (Session, bool, error) {
-		return p.store.RevokeSession(ctx, t.sid, Revoking{At: p.now(), Why: RevokedLogout})
+	now := p.now()
+	s, hit, err := applied(ctx, func() (Session, bool, error) {
+		return p.store.RevokeSession(ctx, t.sid, Revoking{At: now, Why: RevokedLogout})
 	})
+	if hit {
+		p.audit(ctx, AuditEvent{ID: "logout:" + s.ID, Type: "logout", At: now, Actor: s.UserID, SID: s.ID, ClientID: s.ClientID, Source: who.IP, RequestID: who.RequestID})
+	}
 	return err
 }
 
 // LogoutAll ends every session of the caller, this one too: once it has answered, no refresh of any of them succeeds.
 // Errors: session_revoked, unavailable.
-func (p *Provider) LogoutAll(ctx context.Context, who Principal) error {
+func (p *Provider) LogoutAll(ctx context.Context, who Requester, caller Principal) error {
 	now := p.now()
-	u, err := p.endAll(ctx, who.User, "", now)
+	u, err := p.endAll(ctx, caller.User, "", now)
 	if err != nil {
 		return err
 	}
-	p.audit(ctx, AuditEvent{ID: "logout_all:" + u.ID + ":" + randomID(), Type: "logout.all", At: now, Actor: u.ID, SID: who.Session.ID, ClientID: who.Session.ClientID})
+	p.audit(ctx, AuditEvent{
+		ID: "logout_all:" + u.ID + ":" + randomID(), Type: "logout.all", At: now, Actor: u.ID, SID: caller.Session.ID, ClientID: caller.Session.ClientID,
+		Source: who.IP, RequestID: who.RequestID,
+	})
 	return p.sweep(ctx, u, now)
 }
 

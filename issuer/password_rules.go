@@ -50,7 +50,7 @@ func checkPassword(password string, context ...string) error {
 }
 
 func weak(message string) error {
-	return &Error{Kind: KindWeakPassword, Detail: "The password " + message + ".", Fields: []FieldError{{Field: "password", Message: message}}}
+	return refusal(KindWeakPassword, "The password "+message+".")
 }
 
 func common(lower string) bool {

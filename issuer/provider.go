@@ -64,6 +64,8 @@ type Provider struct {
 	log      zerolog.Logger
 	full     fullBudgets
 	clients  atomic.Pointer[clientList]
+
+	unanswered *unansweredRotations
 }
 
 // clientList is the registered clients as read at the last poll.
@@ -74,7 +76,7 @@ type clientList struct {
 
 // New returns a Provider that serves once LoadClients (or Settle) has run.
 func New(d Deps) *Provider {
-	p := &Provider{set: d.Settings, store: d.Store, keys: d.Keys, hasher: d.Hasher, postman: d.Postman, observe: d.Observer, log: d.Log}
+	p := &Provider{set: d.Settings, store: d.Store, keys: d.Keys, hasher: d.Hasher, postman: d.Postman, observe: d.Observer, log: d.Log, unanswered: newUnanswered()}
 	p.audience = audience(d.Settings.Audience, d.Settings.Issuer)
 	p.clients.Store(&clientList{})
 	return p

@@ -20,10 +20,13 @@ import (
 //     g is the current generation or a later one          invalid_token
 //     g superseded within the grace                       the current token
 //     g older than all remembered, all within the grace   invalid_token, the session stays
+//     a rotation of the session is still to be dated anew unavailable (late_answer.go)
 //     else                                                theft: revoke the session, tell its owner
 //
 // Invariants: each generation rotates once; all tokens of one generation are byte-equal, on every replica; nobody arriving after the grace gets
 // tokens; nobody inside it is called a thief.
+//
+// An answer that comes late, or never, is dated anew (late_answer.go).
 //
 // Errors: invalid_token, session_revoked, token_reused, unavailable. Only the first three are final.
 func (p *Provider) Refresh(ctx context.Context, who Requester, token string) (TokenSet, error) {
@@ -46,6 +49,7 @@ func (p *Provider) refresh(ctx context.Context, who Requester, token string) (To
 	}
 	s, sure, err := p.rotate(ctx, presented, att, now)
 	if err != nil {
+		p.redateLater(ctx, presented.sid, presented.gen+1, att) // it may have been applied
 		return TokenSet{}, "", err
 	}
 	outcome := "rotated"
@@ -55,11 +59,8 @@ func (p *Provider) refresh(ctx context.Context, who Requester, token string) (To
 		}
 	}
 	t, err := p.tokens(ctx, s, now)
-	if err != nil {
-		return TokenSet{}, "", err
-	}
-	if outcome == "rotated" {
-		err = p.redateLate(ctx, s, att, now, sure)
+	if outcome == "rotated" && (err != nil || !sure || p.late(now)) {
+		p.redate(ctx, s, att)
 	}
 	return t, outcome, err
 }
@@ -106,6 +107,8 @@ func (p *Provider) unrotated(ctx context.Context, who Requester, t refreshToken,
 		return s, "repeated", nil
 	case p.forgottenWithinGrace(s, t.gen, now):
 		return s, "", errInvalidToken
+	case p.unanswered.has(s.ID):
+		return s, "", unavailable(errors.New("a rotation of this session is still to be dated anew"))
 	}
 	return s, "", p.theft(ctx, who, s, t, now)
 }
@@ -132,20 +135,10 @@ func (p *Provider) theft(ctx context.Context, who Requester, s Session, t refres
 	p.log.Warn().Str("event", "token.reuse").Str("sub", s.UserID).Str("sid", s.ID).Str("client_id", s.ClientID).Str("ip", who.IP).
 		Str("request_id", who.RequestID).Msg("a refresh token was used twice, the session has ended")
 	if hit {
+		p.audit(ctx, AuditEvent{ID: reuseCause(s.ID), Type: "token.reuse", At: now, Target: s.UserID, SID: s.ID, ClientID: s.ClientID, Source: who.IP, RequestID: who.RequestID})
 		if err := p.tellOfTheft(ctx, revoked); err != nil {
 			p.log.Error().Err(err).Str("sid", s.ID).Msg("the notice of a theft waits for the next poll")
 		}
 	}
 	return errTokenReused
-}
-
-// redateLate moves the rotation's moment to now when the answer is late: otherwise a caller who never saw it would be called a thief for
-// trying again.
-func (p *Provider) redateLate(ctx context.Context, s Session, att string, began time.Time, sure bool) error {
-	now := p.now()
-	if p.set.RefreshGrace == 0 || (sure && now.Sub(began) <= p.set.RefreshGrace/2) {
-		return nil
-	}
-	_, err := again(ctx, func() (bool, error) { return p.store.RedateRotation(ctx, s.ID, s.Gen, att, now) })
-	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -17,6 +18,12 @@ import (
 //
 // Errors: invalid_request, weak_password, rate_limited, unavailable.
 func (p *Provider) Register(ctx context.Context, who Requester, r RegisterRequest) (Ticket, error) {
+	t, err := p.register(ctx, who, r)
+	p.observe.SignIn("register", stepOutcome("code_sent", err))
+	return t, err
+}
+
+func (p *Provider) register(ctx context.Context, who Requester, r RegisterRequest) (Ticket, error) {
 	now := p.now()
 	email, reg, client, err := p.checkRegistration(r)
 	if err != nil {
@@ -29,23 +36,27 @@ func (p *Provider) Register(ctx context.Context, who Requester, r RegisterReques
 	if err != nil {
 		return Ticket{}, err
 	}
-	budget := account{key: address}.budget("codes", PurposeRegister)
-	if err := p.take(ctx, budget, randomID(), p.set.LimitCodes, now); err != nil {
+	budget, att := account{key: address}.budget("codes", PurposeRegister), randomID()
+	if err := p.take(ctx, budget, att, p.set.LimitCodes, now); err != nil {
 		return Ticket{}, err
 	}
+	t, err := p.openRegistration(ctx, who, r, email, client, reg, now)
+	if err != nil {
+		return Ticket{}, p.unjudged(ctx, budget, att, p.set.LimitCodes, err)
+	}
+	return t, nil
+}
+
+func (p *Provider) openRegistration(ctx context.Context, who Requester, r RegisterRequest, email, client string, reg Registration, now time.Time) (t Ticket, err error) {
 	if reg.PasswordHash, err = p.hasher.Hash(ctx, r.Password); err != nil {
-		return Ticket{}, err
+		return t, err
 	}
 	_, taken, err := p.owner(ctx, EmailKey(email))
 	if err != nil {
-		return Ticket{}, err
+		return t, err
 	}
 	o := opening{purpose: PurposeRegister, userID: newUserID(), clientID: client, address: email, decoy: taken, letter: LetterWelcome, locale: who.Locale, reg: &reg}
-	t, err := p.openChallenge(ctx, who, o, now)
-	if err == nil {
-		p.observe.SignIn("register", "code_sent")
-	}
-	return t, err
+	return p.openChallenge(ctx, who, o, now)
 }
 
 // checkRegistration says everything that is wrong with a request at once.

@@ -21,11 +21,17 @@ import (
 //
 // Invariants: those of resolve; of two changes one wins, and the loser's name comes free.
 
-// rename returns the user after. Errors: conflict when another has the name, unavailable.
+// mostReleases bounds what changes in quick succession leave behind where a release stays recorded for a while.
+const mostReleases = 8
+
+// rename returns the user after. Errors: conflict when another has the name, rate_limited after too many changes at once, unavailable.
 func (p *Provider) rename(ctx context.Context, u User, display string, now time.Time) (User, error) {
 	for range 8 {
 		if err := p.releaseAll(ctx, u, now); err != nil {
 			return u, err
+		}
+		if len(u.Release) >= mostReleases {
+			return u, rateLimited(p.store.EffectDelay())
 		}
 		// A claim of its own each time round: one made for an older NameRev may be let go by anyone who meets it.
 		want, err := p.claimName(ctx, u, display, randomID(), now)

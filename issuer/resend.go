@@ -14,6 +14,12 @@ import (
 //
 // Errors: challenge_expired, too_many_attempts, rate_limited (before NextSendAt, or mails used up), unavailable.
 func (p *Provider) Resend(ctx context.Context, who Requester, challengeID string) (Ticket, error) {
+	t, err := p.resend(ctx, who, challengeID)
+	p.observe.SignIn("resend", stepOutcome("code_sent", err))
+	return t, err
+}
+
+func (p *Provider) resend(ctx context.Context, who Requester, challengeID string) (Ticket, error) {
 	now := p.now()
 	if err := p.takeSource(ctx, who, now); err != nil {
 		return Ticket{}, err
@@ -36,17 +42,13 @@ func (p *Provider) Resend(ctx context.Context, who Requester, challengeID string
 	}
 	c, code, err := p.replaceCode(ctx, c, att, now)
 	if err != nil {
-		return Ticket{}, errors.Join(err, p.giveBack(ctx, budget, att, p.set.LimitCodes))
+		return Ticket{}, p.unjudged(ctx, budget, att, p.set.LimitCodes, err)
 	}
 	kind := LetterCode
 	if c.Purpose == PurposeRegister {
 		kind = LetterWelcome
 	}
-	if err := p.mailCode(ctx, who, c, kind, code, now); err != nil {
-		return Ticket{}, err
-	}
-	p.observe.SignIn("resend", "code_sent")
-	return ticket(challengeID, c, now), nil
+	return ticket(challengeID, c, now), p.mailCode(ctx, who, c, kind, code, now)
 }
 
 // replaceCode puts a new code in place of the one that c holds.

@@ -10,6 +10,8 @@ import (
 // so that no address waits for a timeout and there is no takeover to race with.
 //
 //	user absent, payload there          insert the user, settle the identifier
+//	user absent, no payload             unavailable: the payload goes only after the user was inserted and acknowledged, and users are never
+//	                                    removed, so the read came from a server that is behind; deleting would cost a living user the address
 //	user deleted                        delete the identifier under its claim: free
 //	it is the user's address or name    settle it
 //	a move that starts where the user is  finish the move
@@ -42,7 +44,6 @@ func (p *Provider) userOf(ctx context.Context, i Identifier) (User, error) {
 		return u, err
 	}
 	if i.Payload == nil || i.Kind != IdentifierRegister {
-		// Users are never removed: a read that missed one came from a server that is behind.
 		return User{}, unavailable(errors.New("the user of an identifier is not there yet"))
 	}
 	if err := done(ctx, func() error { return p.store.InsertUser(ctx, *i.Payload) }); err != nil && !errors.Is(err, ErrExists) {

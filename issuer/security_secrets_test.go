@@ -2,6 +2,7 @@ package issuer_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -53,19 +54,22 @@ type counts struct {
 func TestARefusedPasswordCostsTheSameForAll(t *testing.T) {
 	w := newWorld(t)
 	w.signUp("known@example.org")
-	for state, email := range map[issuer.UserState]string{issuer.UserDisabled: "disabled@example.org", issuer.UserActive: "nopassword@example.org"} {
-		id := "01900000-0000-7000-8000-" + strings.Repeat("0", 10) + email[:2]
-		must := func(err error) {
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		must(w.store.InsertUser(t.Context(), issuer.User{ID: id, State: state, Email: email}))
-		must(w.store.InsertIdentifier(t.Context(), issuer.Identifier{ID: issuer.EmailKey(email), UserID: id, Claim: "import", Kind: issuer.IdentifierFirm}))
-	}
 	h, err := issuer.NewHasher(issuer.HasherConfig{MemoryKiB: 8, Time: 1, Threads: 1})
 	if err != nil {
 		t.Fatal(err)
+	}
+	hash, err := h.Hash(t.Context(), password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range []issuer.User{
+		{ID: "01900000-0000-7000-8000-000000000001", State: issuer.UserDisabled, Email: "disabled@example.org", PasswordHash: hash},
+		{ID: "01900000-0000-7000-8000-000000000002", State: issuer.UserActive, Email: "nopassword@example.org"},
+	} {
+		firm := issuer.Identifier{ID: issuer.EmailKey(u.Email), UserID: u.ID, Claim: "import", Kind: issuer.IdentifierFirm}
+		if err := errors.Join(w.store.InsertUser(t.Context(), u), w.store.InsertIdentifier(t.Context(), firm)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	counted := conformance.Counting(w.store)
 	p := issuer.New(issuer.Deps{Settings: w.set, Store: counted, Keys: w.keys, Hasher: h, Postman: w.mails, Observer: ignore{}, Log: zerolog.Nop()})

@@ -188,8 +188,8 @@ func TestAStoreThatFailsClosesEverything(t *testing.T) {
 			}
 			return nil, err
 		},
-		"logout":     func(ctx context.Context) (any, error) { return nil, p.Logout(ctx, s.RefreshToken) },
-		"logout all": func(ctx context.Context) (any, error) { return nil, p.LogoutAll(ctx, me) },
+		"logout":     func(ctx context.Context) (any, error) { return nil, p.Logout(ctx, who, s.RefreshToken) },
+		"logout all": func(ctx context.Context) (any, error) { return nil, p.LogoutAll(ctx, who, me) },
 		"rename": func(ctx context.Context) (any, error) {
 			return p.UpdateMe(ctx, me, issuer.ProfileUpdate{Username: &name})
 		},

@@ -227,7 +227,7 @@ func TestEndAllProperties(t *testing.T) {
 		}
 		calls := []*call{
 			w.begin("end all", func(ctx context.Context, p *issuer.Provider) (issuer.TokenSet, error) {
-				return issuer.TokenSet{}, p.LogoutAll(ctx, who1)
+				return issuer.TokenSet{}, p.LogoutAll(ctx, who, who1)
 			}),
 			w.begin("verify", verifying(ticket.ChallengeID, w.mails.code(t, email))),
 			w.begin("refresh", func(ctx context.Context, p *issuer.Provider) (issuer.TokenSet, error) {

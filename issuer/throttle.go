@@ -77,6 +77,23 @@ func (p *Provider) giveBack(ctx context.Context, key, att string, l Limit) error
 	return done(ctx, func() error { return p.store.GiveBack(ctx, key, att) })
 }
 
+// unjudged gives back what was counted for an attempt that nobody judged: the service failed, not the caller. It is tried once, with a little
+// time of its own, because the request's may be up.
+func (p *Provider) unjudged(ctx context.Context, key, att string, l Limit, why error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unjudgedTime)
+	defer cancel()
+	if l.N == 0 {
+		return why
+	}
+	p.full.forget(key)
+	if err := p.store.GiveBack(ctx, key, att); err != nil {
+		p.log.Warn().Err(err).Str("event", "throttle.not_given_back").Msg("an attempt that was not judged stays counted")
+	}
+	return why
+}
+
+const unjudgedTime = time.Second
+
 // takeSource counts a sign-in request against the caller's network: IPv4 /24, IPv6 /64, in fixed windows.
 func (p *Provider) takeSource(ctx context.Context, who Requester, now time.Time) error {
 	l := p.set.LimitSource
@@ -120,8 +137,9 @@ func network(ip string) string {
 
 // fullBudgets remembers what is full until when. Safe for concurrent use.
 type fullBudgets struct {
-	mu sync.Mutex
-	at map[string]time.Time
+	mu    sync.Mutex
+	at    map[string]time.Time
+	swept time.Time
 }
 
 const mostFull = 10_000
@@ -143,7 +161,8 @@ func (f *fullBudgets) remember(key string, until, now time.Time) {
 	if f.at == nil {
 		f.at = map[string]time.Time{}
 	}
-	if len(f.at) >= mostFull {
+	if len(f.at) >= mostFull && now.Sub(f.swept) >= time.Second {
+		f.swept = now
 		for k, t := range f.at {
 			if !t.After(now) {
 				delete(f.at, k)

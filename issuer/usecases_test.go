@@ -228,7 +228,7 @@ func TestRefreshOperations(t *testing.T) {
 		t.Errorf("a retry costs %v, %v", counted.Counts(), err)
 	}
 	counted.Reset()
-	forged := next.RefreshToken[:len(next.RefreshToken)-4] + "AAAA"
+	forged := next.RefreshToken[:20] + "ABCD" + next.RefreshToken[24:]
 	for _, bad := range []string{forged, "", "srt_", "x", next.AccessToken, strings.Repeat("A", 4000)} {
 		_, err := p.Refresh(t.Context(), who, bad)
 		wantKind(t, err, issuer.KindInvalidToken)
@@ -472,7 +472,7 @@ func TestLogout(t *testing.T) {
 		t.Fatalf("before: %s, %v, %v", claims, active, err)
 	}
 	for range 2 {
-		if err := p.Logout(ctx, s.RefreshToken); err != nil {
+		if err := p.Logout(ctx, who, s.RefreshToken); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -484,7 +484,7 @@ func TestLogout(t *testing.T) {
 	_, err = p.Refresh(ctx, who, s.RefreshToken)
 	wantKind(t, err, issuer.KindSessionRevoked)
 	for _, nothing := range []string{"", "nonsense", other.RefreshToken[:20]} {
-		if err := p.Logout(ctx, nothing); err != nil {
+		if err := p.Logout(ctx, who, nothing); err != nil {
 			t.Errorf("logout of %q: %v", nothing, err)
 		}
 	}
@@ -518,7 +518,7 @@ func TestLogoutAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.LogoutAll(ctx, me); err != nil {
+	if err := p.LogoutAll(ctx, who, me); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range sets {

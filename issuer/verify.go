@@ -17,7 +17,7 @@ import (
 //  4. Read the user; refuse unless it is active and nothing that the password step saw has changed. Insert the session, under the sid that the
 //     challenge was born with, so that doing it again finds it.
 //  5. Record the sign-in under the user's Ver: this write orders it against every end-all. Miss: back to 4.
-//  6. Use up the challenge. 7. Answer generation 0, derived from the session document.
+//  6. Sign, then use up the challenge. 7. Answer generation 0, derived from the session document.
 //
 // A crash in between: the same code typed again resumes. Every refusal of steps 3 to 5 first revokes the session if it exists.
 //
@@ -28,11 +28,7 @@ import (
 func (p *Provider) Verify(ctx context.Context, who Requester, r VerifyRequest) (TokenSet, error) {
 	now, att := p.now(), randomID()
 	t, err := p.verify(ctx, who, r, att, now)
-	outcome := "ok"
-	if err != nil {
-		outcome = string(KindOf(err))
-	}
-	p.observe.SignIn("code", outcome)
+	p.observe.SignIn("code", stepOutcome("ok", err))
 	return t, err
 }
 
@@ -40,7 +36,7 @@ func (p *Provider) verify(ctx context.Context, who Requester, r VerifyRequest, a
 	if err := p.takeSource(ctx, who, now); err != nil {
 		return TokenSet{}, err
 	}
-	c, err := p.provenChallenge(ctx, r, att, now)
+	c, err := p.provenChallenge(ctx, who, r, att, now)
 	if err != nil {
 		return TokenSet{}, err
 	}
@@ -48,24 +44,26 @@ func (p *Provider) verify(ctx context.Context, who Requester, r VerifyRequest, a
 	if err != nil {
 		return TokenSet{}, err
 	}
+	t, err := p.tokens(ctx, s, now) // first, so that a ring that can't sign just now burns no code; nobody has them yet
+	if err != nil {
+		return TokenSet{}, err
+	}
 	if err := p.useUp(ctx, c, att); err != nil {
 		return TokenSet{}, err
 	}
 	p.audit(ctx, AuditEvent{ID: "sign_in:" + s.ID, Type: "sign_in.ok", At: now, Actor: u.ID, SID: s.ID, ClientID: s.ClientID, Source: who.IP, RequestID: who.RequestID})
-	t, err := p.tokens(ctx, s, now)
-	if err != nil {
-		return TokenSet{}, err
-	}
 	device := c.Device
 	if device == "" {
 		device = p.knownDevice(ctx, r.DeviceToken, u.ID, now)
 	}
-	t.DeviceToken, err = p.newDeviceToken(device, u.ID, now)
-	return t, err
+	if t.DeviceToken, err = p.newDeviceToken(device, u.ID, now); err != nil {
+		p.log.Warn().Err(err).Str("sid", s.ID).Msg("a sign-in goes without a device token")
+	}
+	return t, nil
 }
 
 // provenChallenge is the challenge, once its code was given: steps 1 and 2.
-func (p *Provider) provenChallenge(ctx context.Context, r VerifyRequest, att string, now time.Time) (Challenge, error) {
+func (p *Provider) provenChallenge(ctx context.Context, who Requester, r VerifyRequest, att string, now time.Time) (Challenge, error) {
 	c, err := p.readChallenge(ctx, r.ChallengeID, now)
 	if err != nil {
 		return c, err
@@ -85,17 +83,30 @@ func (p *Provider) provenChallenge(ctx context.Context, r VerifyRequest, att str
 	if err := p.take(ctx, budget, att, p.set.LimitGuesses, now); err != nil {
 		return c, err
 	}
-	if c, err = p.countTry(ctx, c, att, now); err != nil {
+	if c, err = p.countAndCompare(ctx, c, code, att, now); KindOf(err) == KindInvalidCode {
+		account := c.UserID
+		if c.Purpose == PurposeRegister {
+			account = "" // there is none yet
+		}
+		p.auditRefusal(ctx, who, account, c.ClientID, "code", now)
 		return c, err
+	} else if err != nil {
+		return c, p.unjudged(ctx, budget, att, p.set.LimitGuesses, err)
 	}
-	match, err := p.codeMatches(ctx, c, code)
+	return c, p.giveBack(ctx, budget, att, p.set.LimitGuesses)
+}
+
+// countAndCompare: invalid_code is a verdict; any other error means that nothing was compared.
+func (p *Provider) countAndCompare(ctx context.Context, c Challenge, code, att string, now time.Time) (Challenge, error) {
+	c, err := p.countTry(ctx, c, att, now)
 	if err != nil {
 		return c, err
 	}
-	if !match {
-		return c, errInvalidCode
+	match, err := p.codeMatches(ctx, c, code)
+	if err == nil && !match {
+		err = errInvalidCode
 	}
-	return c, p.giveBack(ctx, budget, att, p.set.LimitGuesses)
+	return c, err
 }
 
 // countTry adds the attempt to the challenge's tries and returns the document that is compared with.

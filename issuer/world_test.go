@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,7 +118,8 @@ type call struct {
 	go_     chan conformance.Fault // lets it go on
 	done    chan struct{}
 	cancel  context.CancelFunc
-	crashed bool
+	crashed atomic.Bool
+	drain   func(context.Context)
 	next    string
 	ended   bool
 	tokens  issuer.TokenSet
@@ -130,12 +132,17 @@ func (w *world) begin(name string, run func(ctx context.Context, p *issuer.Provi
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &call{name: name, at: make(chan string), go_: make(chan conformance.Fault), done: make(chan struct{}), cancel: cancel, arrived: w.clock.Now()}
 	p := w.replica(conformance.Faulty(w.store, func(op string, _ int) conformance.Fault {
-		if c.crashed {
+		if c.crashed.Load() {
 			return conformance.CrashBefore
 		}
-		c.at <- op
-		return <-c.go_
+		select {
+		case c.at <- op:
+			return <-c.go_
+		case <-c.done: // what the call left to the background
+			return conformance.None
+		}
 	}))
+	c.drain = p.Drain
 	go func() {
 		defer close(c.done)
 		c.tokens, c.err = run(ctx, p)
@@ -160,10 +167,13 @@ func (c *call) step(f conformance.Fault) {
 
 // crash is kill -9 before the next operation.
 func (c *call) crash() {
-	c.crashed = true
+	c.crashed.Store(true)
 	c.cancel()
 	c.go_ <- conformance.CrashBefore
 	<-c.done
+	died, now := context.WithCancel(context.Background())
+	now()
+	c.drain(died)
 	c.ended, c.tokens, c.err = true, issuer.TokenSet{}, errCrashed
 }
 

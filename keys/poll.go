@@ -64,8 +64,8 @@ func (r *Replica) patience() time.Duration { return max(2*r.policy.Poll, time.Se
 
 // Poll does one poll. An error says that the ring could not be confirmed or saved; what is in use stays in use, and grows older.
 func (r *Replica) Poll(ctx context.Context) error {
-	r.polling.Lock()
-	defer r.polling.Unlock()
+	r.polling <- struct{}{}
+	defer func() { <-r.polling }()
 	ctx, cancel := context.WithTimeout(ctx, r.patience())
 	defer cancel()
 	r.counts.polls.Add(1)
@@ -241,8 +241,12 @@ func (r *Replica) adopt(ctx context.Context, ring *Ring, began instant, kind Eve
 // reload loads the ring for a request that meets an unknown secret, at most once a second, unless found says that a poll meanwhile
 // brought it.
 func (r *Replica) reload(ctx context.Context, found func() bool) error {
-	r.polling.Lock()
-	defer r.polling.Unlock()
+	select {
+	case r.polling <- struct{}{}:
+		defer func() { <-r.polling }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	began := r.clock.instant()
 	if found() || (r.reloaded != instant{} && began.since(r.reloaded) < time.Second) {
 		return nil

@@ -27,7 +27,8 @@ type ReplicaConfig struct {
 
 // Replica is one process's live view of the ring: what requests sign, verify and publish with. Its invariant: it signs only by a
 // version that the store confirmed within R, publishes only one confirmed within Q, and both only when the ring carries
-// a publish-ahead and a token life no lower than its own. Safe for concurrent use; requests never wait for a poll.
+// a publish-ahead and a token life no lower than its own. Safe for concurrent use; requests wait for no poll, but
+// for those that name an unknown MAC secret.
 type Replica struct {
 	id      string
 	store   RingStore
@@ -45,8 +46,8 @@ type Replica struct {
 	telling sync.Mutex
 	events  func(Event)
 
-	polling    sync.Mutex // one at a time loads, saves and swaps
-	reloaded   instant    // when an unknown secret last made it load
+	polling    chan struct{} // holds one while somebody loads, saves and swaps
+	reloaded   instant       // when an unknown secret last made it load
 	clockWrong bool
 	unusable   string // the problem last told of
 	erasing    []erasure
@@ -78,6 +79,7 @@ func NewReplica(c ReplicaConfig) (*Replica, error) {
 		life:  Lifecycle{Policy: p, Algorithms: c.Algorithms},
 		clock: newClock(c.Wall, c.Monotonic, p.Skew),
 		keks:  kekWatch{path: c.KEKFile, sealer: c.Sealer}, counts: newCounts(),
+		polling: make(chan struct{}, 1),
 	}
 	r.pool, r.pulse.wake = newPool(r.makePair), make(chan struct{}, 1)
 	return r, nil

@@ -147,7 +147,7 @@ func (r *loginRig) login(tb tester, d time.Duration) float64 {
 	tb.Helper()
 	m, err := closedLoop(len(r.send), forTime(d), func(i int) error {
 		status, answer, err := r.send[i](r.bodies[i])
-		if err == nil && status != http.StatusAccepted {
+		if err == nil && status != http.StatusOK {
 			err = fmt.Errorf("status %d: %s", status, answer)
 		}
 		return err

@@ -190,7 +190,7 @@ func init() {
 func (b bare) asProgram(tb tester) string {
 	tb.Helper()
 	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), bareEnv+"=1")
+	c.Env = append(os.Environ(), bareEnv+"=1", "GOGC=100") // what Go does by itself
 	in, err := c.StdinPipe()
 	if err != nil {
 		tb.Fatal(err)

@@ -232,9 +232,8 @@ func openLoop(callers, rate int, d time.Duration, once func(i int) error) (measu
 				free <- i
 			})
 		default:
-			mu.Lock()
-			fail = errors.Join(fail, errors.New("no caller is free: the server does not keep up"))
-			mu.Unlock()
+			wait.Wait()
+			return measured{}, errors.Join(fail, errors.New("no caller is free: the server does not keep up"))
 		}
 	}
 	wait.Wait()

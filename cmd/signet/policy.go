@@ -28,6 +28,7 @@ func (c *Config) provider() issuer.Settings {
 	return issuer.Settings{
 		Issuer:          c.Issuer,
 		Audience:        c.Audience,
+		Skew:            c.ClockSkew,
 		AccessTTL:       c.AccessTTL,
 		AccessAlg:       keys.Algorithm(c.AccessAlg),
 		AccessTyp:       c.AccessTyp,

@@ -84,7 +84,7 @@ func (s *server) run(ctx context.Context) error {
 	case <-background.ctx.Done():
 		err = context.Cause(background.ctx)
 	}
-	s.shutdown(ctx, front, background, worker)
+	s.shutdown(ctx, front, background, provider, worker)
 	s.log.Info().Str("event", "stopped").AnErr("error", err).Msg("stopped")
 	return err
 }

@@ -7,12 +7,14 @@ import (
 	"encoding/hex"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"signet/handlers"
+	"signet/issuer"
 	"signet/issuer/mail"
 	"signet/keys"
 )
@@ -78,6 +80,9 @@ func (s *server) announce(all []*front) {
 	if s.config.AdminListen != "" {
 		s.log.Warn().Str("event", "admin.reserved").Msg("SIGNET_ADMIN_LISTEN is reserved: this release has no admin API, and nothing listens there")
 	}
+	if u, err := url.Parse(s.config.Issuer); err == nil && s.config.OpsListen == "" && !isLoopbackHost(u.Hostname()) {
+		s.log.Warn().Str("event", "metrics.shared").Msg("/metrics is on the main address, for this machine alone: set SIGNET_OPS_LISTEN, or name a local reverse proxy in SIGNET_TRUSTED_PROXIES, so that it can't pass strangers on")
+	}
 	if s.dev {
 		if s.config.SMTPURL != "" {
 			s.log.Warn().Str("event", "dev.mail").Msg("SIGNET_SMTP_URL is not used with --dev: mails stay here")
@@ -91,12 +96,13 @@ func (s *server) announce(all []*front) {
 
 // shutdown lets requests under way finish, ends the background work, and lets mails finish, all within the grace. The requests get two
 // thirds of it at most, because a mail that is cut stays in the outbox.
-func (s *server) shutdown(ctx context.Context, all []*front, background *loops, worker *mail.Worker) {
+func (s *server) shutdown(ctx context.Context, all []*front, background *loops, provider *issuer.Provider, worker *mail.Worker) {
 	grace := s.config.ShutdownGrace
 	s.log.Info().Str("event", "stopping").Str("grace", formatDuration(grace)).Msg("finishing what is under way")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	s.drainRequests(ctx, time.Duration(float64(grace)*requestsPart), all)
+	provider.Drain(ctx)
 	background.stop(ctx)
 	if err := worker.Drain(ctx); err != nil {
 		s.log.Warn().Str("event", "stopping").AnErr("error", err).Msg("mails stay in the outbox")

@@ -72,7 +72,13 @@ func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 // serve makes what a development server may make, and runs until ctx ends.
 func (p *program) serve(ctx context.Context, l *loaded, dev bool) error {
 	began := time.Now()
-	log := newLogger(p.err, l.LogLevel, l.LogFormat)
+	sink := p.err
+	if !forPeople(p.err, l.LogFormat) {
+		batch := &logBatch{out: p.err}
+		defer batch.Flush()
+		sink = batch
+	}
+	log := newLogger(sink, l.LogLevel, l.LogFormat)
 	frugal()
 	for _, w := range l.warnings {
 		log.Warn().Str("event", "config.unknown").Msg(w)

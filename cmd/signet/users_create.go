@@ -93,6 +93,11 @@ func (p *program) createUser(ctx context.Context, c *Config, st store, f createF
 	provider := issuer.New(issuer.Deps{Settings: c.provider(), Store: st, Keys: storeClock{at: time.Now}, Hasher: hasher, Log: zerolog.Nop()})
 	u, err := provider.CreateUser(ctx, issuer.NewUser{Email: f.email, Username: f.username, Password: password, GivenName: f.givenName,
 		Roles: f.roles, Verified: f.verified})
+	if f.ifMissing && issuer.KindOf(err) == issuer.KindConflict { // perhaps made just now by somebody else
+		if there, found, lookup := accountOf(ctx, st, f.email); lookup == nil && found {
+			return p.printCreated(createdUser{userInfo: infoOf(there)}, f.asJSON)
+		}
+	}
 	if err != nil {
 		return plainRefusal(err)
 	}

@@ -1,0 +1,150 @@
+package issuer_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"signet/issuer"
+	"signet/keys"
+	"signet/repository/conformance"
+)
+
+// A rotation that was applied and not answered before the request's time was up is nobody's theft, however long the outage: the same token is
+// answered once the store is back.
+func TestAnOutageIsNoTheft(t *testing.T) {
+	w := newWorld(t)
+	first := w.signUp("ada@example.org")
+	up := make(chan struct{})
+	p := w.replica(conformance.Faulty(w.store, func(_ string, n int) conformance.Fault {
+		select {
+		case <-up:
+			return conformance.None
+		default:
+		}
+		if n == 1 {
+			return conformance.AnswerLost
+		}
+		return conformance.CrashBefore
+	}))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := p.Refresh(ctx, who, first.RefreshToken)
+	wantKind(t, err, issuer.KindUnavailable)
+	w.clock.advance(40 * time.Second)
+	close(up)
+	var last error
+	for range 200 { // whoever redates it may need a moment
+		if _, last = p.Refresh(t.Context(), who, first.RefreshToken); last == nil || issuer.KindOf(last) == issuer.KindTokenReused {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if last != nil {
+		t.Fatalf("after an outage: %v", last)
+	}
+}
+
+// An attempt that the service could not judge (no free slot for the hash, a store that fails) takes nothing from the account's budget.
+func TestNobodyPaysForA503(t *testing.T) {
+	w := newWorld(t)
+	w.signUp("ada@example.org")
+	w.clock.advance(time.Hour)
+	p := w.replica(w.store)
+	login := func(ctx context.Context) error {
+		_, err := p.Login(ctx, who, issuer.LoginRequest{Email: "ada@example.org", Password: password})
+		return err
+	}
+	h, err := issuer.NewHasher(issuer.HasherConfig{MemoryKiB: 200 * 1024, Time: 4, Threads: 1, Slots: 1, Queue: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	busy := issuer.New(issuer.Deps{Settings: w.set, Store: w.store, Keys: w.keys, Hasher: h, Postman: w.mails, Observer: ignore{}, Log: zerolog.Nop()})
+	busy.ShareClients(p)
+	go h.Hash(context.WithoutCancel(t.Context()), "holds the slot")
+	for slots, _, _ := h.Stats(); slots == 0; slots, _, _ = h.Stats() {
+		time.Sleep(100 * time.Microsecond)
+	}
+	for range 11 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		_, err := busy.Login(ctx, who, issuer.LoginRequest{Email: "ada@example.org", Password: password})
+		cancel()
+		if k := issuer.KindOf(err); k != issuer.KindUnavailable {
+			t.Fatalf("while the slot is held: %v", err)
+		}
+	}
+	if err := login(t.Context()); err != nil {
+		t.Errorf("afterwards, with the right password: %v", err)
+	}
+}
+
+type countedKeys struct {
+	*testKeys
+	n *int
+}
+
+func (k countedKeys) MACSecretByID(ctx context.Context, p keys.MACPurpose, id string) (keys.MACSecret, error) {
+	*k.n++
+	return k.testKeys.MACSecretByID(ctx, p, id)
+}
+
+// Requirement 86: a device token is looked at alike for known and unknown accounts; an unknown secret in it makes the ring be read.
+func TestADeviceTokenTellsNothingOfAccounts(t *testing.T) {
+	w := newWorld(t)
+	s := w.signUp("known@example.org")
+	h, err := issuer.NewHasher(issuer.HasherConfig{MemoryKiB: 8, Time: 1, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	p := issuer.New(issuer.Deps{Settings: w.set, Store: w.store, Keys: countedKeys{w.keys, &n}, Hasher: h, Postman: w.mails, Observer: ignore{}, Log: zerolog.Nop()})
+	if err := p.LoadClients(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cost := func(email string) int {
+		n = 0
+		_, err := p.Login(t.Context(), who, issuer.LoginRequest{Email: email, Password: "wrong password", DeviceToken: s.DeviceToken})
+		wantKind(t, err, issuer.KindInvalidCredentials)
+		return n
+	}
+	if a, b := cost("known@example.org"), cost("unknown@example.org"); a != b {
+		t.Errorf("secrets looked up: known %d, unknown %d", a, b)
+	}
+}
+
+// Requirement 104: refused sign-ins are in the audit log too.
+func TestRefusedSignInsAreAudited(t *testing.T) {
+	w := newWorld(t)
+	s := w.signUp("ada@example.org")
+	_, err := w.replica(w.store).Login(t.Context(), who, issuer.LoginRequest{Email: "ada@example.org", Password: "wrong password"})
+	wantKind(t, err, issuer.KindInvalidCredentials)
+	events, err := w.store.AuditSince(t.Context(), time.Time{}, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		if e.Type == "sign_in.failed" && e.Source == who.IP && (e.Actor == s.UserID || e.Target == s.UserID) {
+			return
+		}
+	}
+	t.Errorf("no sign_in.failed in %+v", events)
+}
+
+// A password that was accepted at registration is accepted at sign-in in the same keystrokes, decomposed ones included.
+func TestALongDecomposedPasswordSignsIn(t *testing.T) {
+	w := newWorld(t)
+	p := w.replica(w.store)
+	long := ""
+	for range 230 {
+		long += "e\u0301x1" // 5 bytes as typed, 4 as stored
+	}
+	if _, err := p.Register(t.Context(), who, issuer.RegisterRequest{Email: "ada@example.org", Password: long}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := p.Login(t.Context(), who, issuer.LoginRequest{Email: "ada@example.org", Password: long})
+	if issuer.KindOf(err) == issuer.KindInvalidRequest {
+		t.Errorf("at sign-in: %v", err)
+	}
+}
