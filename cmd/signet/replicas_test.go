@@ -39,21 +39,21 @@ func TestThreeReplicas(t *testing.T) {
 	})
 }
 
-// A lifecycle of seconds. I1 is 5s >= Q 1s + A 1s + E 0s + P 250ms + 2S 500ms + V 2.25s; R is 1s.
+// A lifecycle of seconds. I1 is 5s >= Q 625ms + A 1s + E 0s + P 150ms + 2S 500ms + V 2.725s; R is 600ms.
 var fleetPolicy = []string{
-	"SIGNET_KEY_POLL=250ms", "SIGNET_CLOCK_SKEW=250ms", "SIGNET_JWKS_MAX_AGE=1s", "SIGNET_KEY_PUBLISH_AHEAD=5s", "SIGNET_KEY_SIGNING_PERIOD=6s",
+	"SIGNET_KEY_POLL=150ms", "SIGNET_CLOCK_SKEW=250ms", "SIGNET_JWKS_MAX_AGE=1s", "SIGNET_KEY_PUBLISH_AHEAD=5s", "SIGNET_KEY_SIGNING_PERIOD=6s",
 	"SIGNET_ACCESS_TTL=10s", "SIGNET_ID_TOKEN_TTL=10s", "SIGNET_REFRESH_GRACE=5m", // an answer that was cut off may be asked for again much later
 }
 
 const (
-	fleetR     = time.Second
+	fleetR     = 600 * time.Millisecond
 	fleetAhead = 5 * time.Second
 	fleetTTL   = 10 * time.Second
 	fleetLoad  = 75 * time.Second
 
 	// strictAge is how long jose keeps a set here: A + V, the most that the policy allows for, less half a second for a busy machine. jose's
 	// cooldown is longer than that, so that an unknown kid never makes it ask again.
-	strictAge = 2750 * time.Millisecond
+	strictAge = 3225 * time.Millisecond
 )
 
 func replicasLive(t *testing.T, pause time.Duration, environ []string) {
