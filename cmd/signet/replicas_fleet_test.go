@@ -32,7 +32,6 @@ type fleet struct {
 
 	mu      sync.Mutex
 	members [3]*member
-	past    []*nap
 	revoked []string
 	wrong   []string
 	seen    map[string]int // answers by status
