@@ -139,15 +139,23 @@ func priced(list []Change, before, after *Ring, now time.Time, p Policy) []Chang
 		case c.Kind == ChangeRevoked && !c.Already:
 			c.At = now
 			c.Costs = p.revoked(old, before, after, now)
-		case c.Kind == ChangePromoted && !c.Already && !hasSigned(old) && !after.Known(is, now):
+		case c.Kind == ChangePromoted && !c.Already && !after.Known(is, now) && !before.first(old): // one that has signed, too: it may have been forced to
 			c.Costs = p.failures(is.WindowAt, now)
 		}
 	}
 	return list
 }
 
-// hasSigned says whether a key of the version before had signed, so that every verifier has it. A withdrawn one that a merge brought in may not be
-// known, and is never promoted before it is.
+// first says whether k signed at once because the ring began with it: no set ever lacked it.
+func (r *Ring) first(k *Key) bool {
+	if k == nil {
+		return false
+	}
+	earlier := func(x Key) bool { return x.PublishedAt.Before(k.PublishedAt) }
+	return k.SignedAt.Equal(k.PublishedAt) && len(r.Revoked) == 0 && len(r.Dropped) == 0 && !slices.ContainsFunc(r.Keys, earlier)
+}
+
+// hasSigned says whether a key of the version before had signed.
 func hasSigned(k *Key) bool { return k != nil && !k.SignedAt.IsZero() }
 
 // revoked is what a revocation costs.
@@ -155,7 +163,7 @@ func (p Policy) revoked(old *Key, before, after *Ring, now time.Time) []Cost {
 	var list []Cost
 	switch {
 	case old == nil: // it had left the set already
-	case hasSigned(old):
+	case hasSigned(old), len(old.Private.Blob) == 0: // a public half is imported because it has signed elsewhere
 		list = append(list, Cost{Who: "refused from everybody", Why: "tokens that it signed fail at once, until their holders refresh"})
 	default:
 		list = append(list, Cost{Who: "refused from nobody", Why: "it has never signed; a thief of its private half is believed as follows"})

@@ -12,12 +12,26 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 )
 
-// generate makes a key pair. RSA takes a good part of a second: never under a lock, never between a load and its save.
+// generate makes a key pair. RSA takes a good part of a second: never under a lock, never between a load and its save. One in 64 is thrown away: its
+// kid would begin with a hyphen, and be a flag to the command line.
 func generate(alg Algorithm, rsaBits int) (crypto.Signer, error) {
+	for {
+		pair, err := generateAny(alg, rsaBits)
+		if err != nil {
+			return nil, err
+		}
+		if kid, err := thumbprint(pair.Public()); err != nil || !strings.HasPrefix(kid, "-") {
+			return pair, err
+		}
+	}
+}
+
+func generateAny(alg Algorithm, rsaBits int) (crypto.Signer, error) {
 	switch alg {
 	case RS256:
 		return rsa.GenerateKey(rand.Reader, rsaBits)

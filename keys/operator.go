@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -82,16 +81,13 @@ func (o Operator) policyFor(r *Ring) Policy {
 	return p.Resolved()
 }
 
-// usualPeriod is what the ring's own signing keys were given, save those whose successor was asked for before its time.
+// usualPeriod is what the ring's own signing key was given last, save those whose successor was asked for before its time.
 func (r *Ring) usualPeriod(otherwise time.Duration) time.Duration {
-	var periods []time.Duration
+	newest := time.Time{}
 	for _, k := range r.Keys {
-		if period := k.DueAt.Sub(k.SignedAt); k.State != Published && period >= r.Ahead.Value {
-			periods = append(periods, period)
+		if period := k.DueAt.Sub(k.SignedAt); k.State != Published && period >= r.Ahead.Value && k.SignedAt.After(newest) {
+			newest, otherwise = k.SignedAt, period
 		}
 	}
-	if len(periods) == 0 {
-		return otherwise
-	}
-	return slices.Max(periods)
+	return otherwise
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // A command, in order: load; step and apply; ask, if somebody wants to be asked; save; and again from the beginning when another was first. The
-// invariant: what is saved was made of the version that it replaces, at a moment just before.
+// invariants: what is saved was made of the version that it replaces, at a moment just before; and a command takes effect once. A save without an
+// answer may have landed, or may yet: whoever wrote the version that is loaded next tells, and where later versions hide it, so does the error.
 
 // run gives a command and returns what it changes, with what that costs. Errors: ErrNoRing, the refusal, or the store's.
 func (o Operator) run(ctx context.Context, what string, do command) ([]Change, error) {
@@ -17,8 +18,18 @@ func (o Operator) run(ctx context.Context, what string, do command) ([]Change, e
 	var held *Ring
 	defer func() { o.discard(ctx, made, held) }()
 	var agreed [][]Change
+	var unanswered doubts
 	for lost := 0; ; {
 		r, next, list, err := o.attempt(ctx, made, do)
+		if r != nil { // before a refusal: what landed may be why it is refused now
+			if landed, ok := unanswered.landed(r); ok {
+				held = r
+				return landed.list, o.erase(ctx, landed.before, r)
+			}
+			if unanswered.hidden(r) {
+				return nil, fmt.Errorf("%s: the answer was lost, and the ring has changed since: it may be done, see 'signet keys list'", what)
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -39,20 +50,45 @@ func (o Operator) run(ctx context.Context, what string, do command) ([]Change, e
 			return list, o.erase(ctx, r, next)
 		}
 		made.doubt(next)
+		if !errors.Is(err, errLostRace) {
+			unanswered = append(unanswered, doubt{r, next, list})
+		}
 		if lost++; lost == saveAttempts {
 			return nil, fmt.Errorf("%s: the ring could not be saved, try again: %w", what, err)
 		}
 	}
 }
 
-// attempt makes the next version of what is stored, with the changes in it.
+// doubt is a save whose answer was lost.
+type doubt struct {
+	before, after *Ring
+	list          []Change
+}
+
+type doubts []doubt
+
+// landed is the save that made r, if it was one of these.
+func (d doubts) landed(r *Ring) (doubt, bool) {
+	i := slices.IndexFunc(d, func(x doubt) bool { return x.after.By == r.By })
+	if i < 0 {
+		return doubt{}, false
+	}
+	return d[i], true
+}
+
+// hidden says whether r comes after a version that may have been one of these.
+func (d doubts) hidden(r *Ring) bool {
+	return slices.ContainsFunc(d, func(x doubt) bool { return r.Version > x.after.Version })
+}
+
+// attempt makes the next version of what is stored, with the changes in it. The stored one comes back beside a refusal, too.
 func (o Operator) attempt(ctx context.Context, made *pool, do command) (r, next *Ring, list []Change, err error) {
 	if r, err = o.load(ctx); err != nil {
 		return nil, nil, nil, err
 	}
 	now, err := o.now(ctx)
 	if err != nil {
-		return nil, nil, nil, err
+		return r, nil, nil, err
 	}
 	p := o.policyFor(r)
 	made.generate = func(a Algorithm) (crypto.Signer, error) {
@@ -65,7 +101,7 @@ func (o Operator) attempt(ctx context.Context, made *pool, do command) (r, next 
 		return do.apply(r, now, Lifecycle{Policy: p, command: true}, supply)
 	}, o.Sealer)
 	if err != nil {
-		return nil, nil, nil, err
+		return r, nil, nil, err
 	}
 	list = append(changes(r, next), notes...)
 	sortChanges(list)
@@ -120,9 +156,9 @@ func (o Operator) discard(ctx context.Context, made *pool, held *Ring) {
 	}
 }
 
-// sameChanges says whether two lists do the same to the same keys, whenever.
-func sameChanges(a, b []Change) bool {
-	return slices.EqualFunc(a, b, func(x, y Change) bool {
-		return x.Algorithm == y.Algorithm && x.Kind == y.Kind && x.KeyID == y.KeyID
+// sameChanges says whether what is to be done now is what was agreed to: the same to the same keys, whenever, and no cost where there was none.
+func sameChanges(agreed, now []Change) bool {
+	return slices.EqualFunc(agreed, now, func(x, y Change) bool {
+		return x.Algorithm == y.Algorithm && x.Kind == y.Kind && x.KeyID == y.KeyID && (len(y.Costs) == 0 || len(x.Costs) > 0)
 	})
 }

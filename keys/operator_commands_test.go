@@ -53,6 +53,102 @@ func TestCommandsSettleRacesAndLostAnswers(t *testing.T) {
 	}
 }
 
+// A save whose answer was lost takes effect once, even when it can't be looked for at once: rollback does not go back twice.
+func TestALostAnswerIsNoSecondCommand(t *testing.T) {
+	w := newWorld(t)
+	r := w.started(short(), ES256)
+	w.live(65*time.Second, r)
+	before := w.store.ring(t)
+	want := before.SigningKey(ES256).Prev
+	save, load := unanswered, works
+	w.store.fault = func(op string) verdict {
+		switch op {
+		case "save":
+			v := save
+			if v == unanswered {
+				save, load = works, refused
+			}
+			return v
+		case "load":
+			v := load
+			load = works
+			return v
+		}
+		return works
+	}
+	list, err := operator(w).Rollback(ctxb, nil)
+	after := w.store.ring(t)
+	if err != nil || after.Version != before.Version+1 || after.SigningKey(ES256).ID != want {
+		t.Fatalf("version %d after %d, %s signs, want %s: %v", after.Version, before.Version, after.SigningKey(ES256).ID, want, err)
+	}
+	if len(list) == 0 || list[0].RingVersion != after.Version {
+		t.Errorf("it says %+v", list)
+	}
+}
+
+// Where later versions hide whether it landed, a command says so, and does nothing more.
+func TestALostAnswerThatLaterVersionsHide(t *testing.T) {
+	w := newWorld(t)
+	r := w.started(short(), ES256)
+	w.live(65*time.Second, r)
+	before := w.store.ring(t)
+	o := operator(w)
+	o.Store = &buriedStore{RingStore: o.Store, bury: func() { w.live(65*time.Second, r) }}
+	_, err := o.Rollback(ctxb, nil)
+	if err == nil || !strings.Contains(err.Error(), "may be done") {
+		t.Fatalf("version %d after %d: %v", w.store.ring(t).Version, before.Version, err)
+	}
+}
+
+// buriedStore loses the answer of its first save, and others write on top before anybody looks.
+type buriedStore struct {
+	RingStore
+	bury func()
+}
+
+func (s *buriedStore) SaveRing(ctx context.Context, expected int64, next RingDocument) (bool, error) {
+	saved, err := s.RingStore.SaveRing(ctx, expected, next)
+	if bury := s.bury; bury != nil {
+		s.bury = nil
+		bury()
+		return false, errors.New("the answer was lost")
+	}
+	return saved, err
+}
+
+// A key that was forced to sign before verifiers had it is no safe way back: the cost is said.
+func TestRollbackToAForcedKeyCosts(t *testing.T) {
+	w := newWorld(t)
+	r := w.started(short(), ES256)
+	o := operator(w)
+	w.live(20*time.Second, r)
+	for range 2 {
+		if _, err := o.RotateNow(ctxb, nil, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := o.Rollback(ctxb, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(list, func(c Change) bool { return c.Kind == ChangePromoted && len(c.Costs) > 0 }) {
+		t.Errorf("free of charge: %+v", list)
+	}
+}
+
+// A kid is an argument of commands: none that is made here looks like a flag.
+func TestNoKidLooksLikeAFlag(t *testing.T) {
+	for range 400 {
+		pair, err := generate(ES256, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kid, err := thumbprint(pair.Public()); err != nil || strings.HasPrefix(kid, "-") {
+			t.Fatalf("kid %q, %v", kid, err)
+		}
+	}
+}
+
 // Whoever is asked takes their time: what is saved then is made of the ring and the moment after the answer.
 func TestAskingComesBeforeAFreshStart(t *testing.T) {
 	w := newWorld(t)

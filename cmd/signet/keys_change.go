@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +32,7 @@ func (f *changeFlags) add(c *cobra.Command) {
 // changing is one command's part.
 type changing struct {
 	name string // of the command, for the audit log: "rotate"
-	asks bool   // shows what it will do, and asks
+	asks bool   // shows what it will do, and asks, whatever it costs; the others do where it costs somebody something
 	// asksToo is what else is asked about.
 	asksToo string
 	give    func(context.Context, keys.Operator) ([]keys.Change, error)
@@ -47,7 +49,7 @@ func (p *program) changeRing(c *cobra.Command, f changeFlags, do changing) error
 		return err
 	}
 	limit := commandTime
-	if do.asks && !f.yes {
+	if !f.yes {
 		limit = askingTime
 	}
 	if do.then != nil {
@@ -58,8 +60,11 @@ func (p *program) changeRing(c *cobra.Command, f changeFlags, do changing) error
 		if err != nil {
 			return err
 		}
-		if do.asks && !f.yes {
+		if !f.yes {
 			operator.Agree = func(list []keys.Change) error {
+				if !do.asks && !costly(list) {
+					return nil
+				}
 				printChanges(p.err, list)
 				if do.asksToo != "" {
 					fmt.Fprintln(p.err, do.asksToo)
@@ -75,17 +80,22 @@ func (p *program) changeRing(c *cobra.Command, f changeFlags, do changing) error
 		if printed := p.printChanged(list, f.asJSON); printed != nil {
 			return printed
 		}
-		if err != nil {
-			return err
-		}
 		if audited != nil {
-			return fmt.Errorf("this is done, but the audit log does not say so: %w", audited)
+			audited = fmt.Errorf("this is done, but the audit log does not say so: %w", audited)
+		}
+		if err := errors.Join(err, audited); err != nil {
+			return err
 		}
 		if do.then != nil {
 			return do.then(ctx, l, st, list)
 		}
 		return nil
 	})
+}
+
+// costly says whether somebody pays for a change.
+func costly(list []keys.Change) bool {
+	return slices.ContainsFunc(list, func(c keys.Change) bool { return len(c.Costs) > 0 })
 }
 
 func (p *program) printChanged(list []keys.Change, asJSON bool) error {

@@ -53,8 +53,8 @@ func newKeysRevoke(p *program) *cobra.Command {
 			}}
 			if since != "" {
 				do.asksToo = "Every session created or refreshed since " + when(&from) + " UTC ends, too."
-				do.then = func(ctx context.Context, l *loaded, st store, list []keys.Change) error {
-					return p.endSessionsAfter(ctx, l, st, from, list)
+				do.then = func(ctx context.Context, l *loaded, st store, _ []keys.Change) error {
+					return p.endSessionsAfter(ctx, l, st, from)
 				}
 			}
 			return p.changeRing(c, f, do)
@@ -62,6 +62,9 @@ func newKeysRevoke(p *program) *cobra.Command {
 	}
 	c.Flags().StringVar(&all, "all", "", "every key of this algorithm: ES256 or RS256")
 	c.Flags().StringVar(&since, "end-sessions-since", "", "end every session created or refreshed since then: RFC 3339, or so long ago")
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return misused("%v; a kid that begins with a hyphen goes last: signet keys revoke -- -KID", err)
+	})
 	f.add(c)
 	addSettings(c, ringSettings)
 	return c

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/issuer"
-	"signet/keys"
 )
 
 // parseSince reads a moment: RFC 3339, or how long ago. "" is the zero time.
@@ -58,20 +57,16 @@ func (p *program) endSessionsAlone(c *cobra.Command, f changeFlags, since time.T
 	})
 }
 
-// endSessionsAfter ends sessions when no replica can sign by the revoked key any more: none uses a ring that it confirmed longer ago than R.
-func (p *program) endSessionsAfter(ctx context.Context, l *loaded, st store, since time.Time, list []keys.Change) error {
-	wait := 4*l.KeyPoll + l.ClockSkew
-	for _, change := range list {
-		if change.Already {
-			continue
-		}
-		fmt.Fprintf(p.err, "waiting %s, until every replica has heard of it\n", wait)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return fmt.Errorf("the key is revoked, and no session was ended yet: %w", ctx.Err())
-		}
-		break
+// endSessionsAfter ends sessions when no replica can sign by the revoked key any more: none uses a ring that it confirmed longer ago than R. It waits when the
+// key was revoked before, too: perhaps a moment ago, by a command that was interrupted here.
+func (p *program) endSessionsAfter(ctx context.Context, l *loaded, st store, since time.Time) error {
+	wait := 4*l.KeyPoll + st.StaleReads() + l.ClockSkew
+	fmt.Fprintf(p.err, "waiting %s, until every replica has heard of it\n", wait)
+	select {
+	case <-time.After(wait):
+	case <-ctx.Done():
+		return fmt.Errorf("the key is revoked, and no session was ended yet; go on with 'signet keys revoke --end-sessions-since %s': %w",
+			since.UTC().Format(time.RFC3339), ctx.Err())
 	}
 	_, err := p.endSessions(ctx, l, st, since)
 	return err

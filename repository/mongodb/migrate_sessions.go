@@ -13,8 +13,9 @@ import (
 //	{sid, active_hour absent, at as read} -> active_hour
 //
 // Again until a pass finds none. A replica of the version before neither writes nor reads the field: what it inserts while this runs is found
-// by a later pass, and a refresh by it makes the condition false. What it writes afterwards, until it is replaced, lacks the field, or keeps an
-// hour too low: sessions are ended by their time once all replicas are of this version.
+// by a later pass, and a refresh by it makes the condition false. What it writes afterwards, until it is replaced, lacks the field until the next start of
+// a replica of this version, or keeps an hour too low until the session's next refresh: sessions are ended by their time once all replicas are of this version
+// and one of them has started since.
 
 const (
 	datePage   = 500
