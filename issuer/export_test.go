@@ -24,3 +24,11 @@ func GenerationOf(token string) int64 {
 
 // ChallengeKey is the id under which a challenge is stored.
 var ChallengeKey = challengeKey
+
+// Occupy takes every slot and every place in the queue, for good.
+func (h *Hasher) Occupy() {
+	for range cap(h.slots) {
+		h.slots <- struct{}{}
+	}
+	h.waiting.Add(h.queue)
+}

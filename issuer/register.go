@@ -93,6 +93,6 @@ func isExists(err error) bool { return errors.Is(err, ErrExists) }
 func newAccount(c Challenge) User {
 	return User{
 		ID: c.UserID, State: UserActive, Email: c.Address, PasswordHash: c.Reg.PasswordHash, GivenName: c.Reg.GivenName, FamilyName: c.Reg.FamilyName,
-		Locale: "", CreatedAt: c.CreatedAt,
+		CreatedAt: c.CreatedAt,
 	}
 }
