@@ -16,7 +16,7 @@ func TestConformance(t *testing.T) {
 	mongotest.Server(t)
 	substitute := mongotest.Substitute(t)
 	if substitute {
-		t.Log("callers of CountSource take turns: this server does not tell callers at the same time apart")
+		t.Log("callers of CountSource take turns, and walks over active sessions stop refreshes for a page: this server answers with documents as they became after it found them")
 	}
 	opened := map[conformance.Store]struct {
 		*mongodb.Store
@@ -46,11 +46,25 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// inTurns is a store on a server that may return a counter which others have raised since: to count what each caller was
-// given there, they take turns.
+// inTurns is a store on a server that changes documents under those who read them. It may return a counter which others have raised since:
+// to count what each caller was given there, they take turns. And it may answer a sorted page with a document that has moved on since it
+// was found, so that whoever goes on after it passes over what lies between: there a page and a refresh exclude each other.
 type inTurns struct {
 	*mongodb.Store
-	mu sync.Mutex
+	mu   sync.Mutex
+	page sync.RWMutex
+}
+
+func (s *inTurns) SessionsActiveSince(ctx context.Context, since time.Time, after issuer.SessionCursor, limit int) ([]issuer.Session, error) {
+	s.page.Lock()
+	defer s.page.Unlock()
+	return s.Store.SessionsActiveSince(ctx, since, after, limit)
+}
+
+func (s *inTurns) RotateSession(ctx context.Context, r issuer.Rotation) (issuer.Session, bool, error) {
+	s.page.RLock()
+	defer s.page.RUnlock()
+	return s.Store.RotateSession(ctx, r)
 }
 
 func (s *inTurns) CountSource(ctx context.Context, key string, expires time.Time) (int64, error) {
