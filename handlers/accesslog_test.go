@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -46,7 +47,12 @@ func TestOneLineARequest(t *testing.T) {
 
 // TestSecretsAreNotLogged puts a secret in every place of a request that can hold one, and every outcome.
 func TestSecretsAreNotLogged(t *testing.T) {
-	e := newEdge(t, func(c *Config) { c.AllowedOrigins = nil })
+	e := newEdge(t, func(c *Config) { c.AllowedOrigins, c.SimpleJWT = nil, true })
+	e.contrived = true
+	everything := maps.Clone(served)
+	for _, path := range simpleJWTPaths {
+		everything[path] = "POST"
+	}
 	outcomes := []error{nil}
 	for code := range statuses {
 		outcomes = append(outcomes, &issuer.Error{Kind: issuer.Kind(code), Cause: errors.New("told by the issuer")})
@@ -55,17 +61,21 @@ func TestSecretsAreNotLogged(t *testing.T) {
 		"Authorization", "Bearer at.hunter2", "Cookie", refreshHost + "=srt_hunter2; " + deviceHost + "=sdt_hunter2", "User-Agent", "hunter2", "Referer", "https://x/?hunter2",
 		"X-Request-Id", "hunter2\n{}", "X-Forwarded-For", "hunter2", "Accept-Language", "hunter2", "Origin", "https://hunter2.example", "Content-Type", "application/json",
 	}
+	sent := 0
 	for _, err := range outcomes {
 		e.provider.err = err
 		for _, auth := range []error{nil, err} {
 			e.provider.auth = auth
-			for path, methods := range served {
+			for path, methods := range everything {
 				for _, body := range []string{
 					`{"email":"hunter2","password":"hunter2","device_token":"hunter2"}`, `{"challenge_id":"hunter2","code":"hunter2"}`, `{"challenge_id":"hunter2","code":"hunter2","cookie":true}`,
 					`{"refresh_token":"hunter2"}`, `{"token":"hunter2"}`, `{"all":true}`, `{"username":"hunter2"}`, `{"x":"hunter2"}`, `{"email":"hunter2`, `hunter2`,
+					`{"password":"hunter2"}`, `{"current_password":"hunter2","new_password":"hunter2"}`, `{"new_email":"hunter2","password":"hunter2"}`, `{"email":"hunter2"}`,
+					`{"challenge_id":"hunter2","code":"hunter2","new_password":"hunter2"}`, `{"given_name":"hunter2","roles":["hunter2"]}`, `{"refresh":"hunter2"}`,
 				} {
 					for _, method := range slices.DeleteFunc(strings.Split(methods, ", "), func(m string) bool { return m == "HEAD" }) {
-						r, _ := http.NewRequest(method, path+"?token=hunter2", strings.NewReader(body))
+						r, _ := http.NewRequest(method, path+[]string{"?token=hunter2", "?cursor=hunter2", ""}[sent%3], strings.NewReader(body))
+						sent++
 						for i := 0; i < len(headers); i += 2 {
 							r.Header.Add(headers[i], headers[i+1])
 						}

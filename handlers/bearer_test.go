@@ -75,6 +75,7 @@ func TestBearerRefusals(t *testing.T) {
 		issuer.KindUnavailable:        "",
 	} {
 		e := newEdge(t)
+		e.contrived = true
 		e.provider.auth = &issuer.Error{Kind: kind}
 		res := e.do("PATCH", "/api/v1/me", `{`, "Authorization", "Bearer at.1")
 		wantProblem(t, res, statuses[string(kind)], string(kind))

@@ -33,6 +33,11 @@ type Config struct {
 	// Mailbox answers GET /dev/mailbox, for loopback callers only. Development; nil: 404.
 	Mailbox http.Handler
 
+	// SimpleJWT also serves the paths and bodies of djangorestframework-simplejwt; false: 404.
+	SimpleJWT bool
+	// AdminListener: the admin API is on AdminHandler, which is served on an address of its own, and New's handler answers 404 there.
+	AdminListener bool
+
 	Timeout time.Duration // most that a call may take, reading its body included; 0 is DefaultTimeout
 }
 
@@ -53,6 +58,40 @@ type Provider interface {
 	Logout(ctx context.Context, who issuer.Requester, refreshToken string) error
 	LogoutAll(ctx context.Context, who issuer.Requester, p issuer.Principal) error
 	UpdateMe(ctx context.Context, p issuer.Principal, u issuer.ProfileUpdate) (issuer.User, error)
+	SelfService
+	Administration
+}
+
+// SelfService is what users do with their own account beyond signing in.
+type SelfService interface {
+	ChangePassword(ctx context.Context, who issuer.Requester, caller issuer.Principal, current, next string) error
+	ForgotPassword(ctx context.Context, who issuer.Requester, email string) (issuer.Ticket, error)
+	ResetPassword(ctx context.Context, who issuer.Requester, r issuer.ResetRequest) error
+	ChangeEmail(ctx context.Context, who issuer.Requester, caller issuer.Principal, newEmail, password string) (issuer.Ticket, error)
+	VerifyEmail(ctx context.Context, who issuer.Requester, caller issuer.Principal, r issuer.VerifyRequest) (issuer.User, error)
+	StepUp(ctx context.Context, who issuer.Requester, caller issuer.Principal, password string) (issuer.Ticket, error)
+	VerifyStepUp(ctx context.Context, who issuer.Requester, caller issuer.Principal, r issuer.VerifyRequest) (issuer.TokenSet, error)
+	DeleteMe(ctx context.Context, who issuer.Requester, caller issuer.Principal, password string) error
+	// MySessions lists the caller's outstanding sessions.
+	MySessions(ctx context.Context, caller issuer.Principal, after issuer.Place, limit int) (issuer.Page[issuer.Session], error)
+	EndSession(ctx context.Context, who issuer.Requester, caller issuer.Principal, sid string) error
+}
+
+// Administration is what administrators do with everybody's accounts.
+type Administration interface {
+	// Admin makes an administrator of a caller; forbidden unless token and account both say that it is one.
+	Admin(caller issuer.Principal, who issuer.Requester) (issuer.Admin, error)
+	ListUsers(ctx context.Context, by issuer.Admin, q issuer.UserQuery, after issuer.Place, limit int) (issuer.Page[issuer.User], error)
+	GetUser(ctx context.Context, by issuer.Admin, id string) (issuer.User, error)
+	AdminCreateUser(ctx context.Context, by issuer.Admin, n issuer.NewUser) (issuer.User, error)
+	PatchUser(ctx context.Context, by issuer.Admin, id string, p issuer.UserPatch) (issuer.User, error)
+	DeleteUser(ctx context.Context, by issuer.Admin, id string) error
+	LogoutUser(ctx context.Context, by issuer.Admin, id string) error
+	RequirePasswordReset(ctx context.Context, by issuer.Admin, id string) error
+	ListSessions(ctx context.Context, by issuer.Admin, userID string, revoked bool, after issuer.Place, limit int) (issuer.Page[issuer.Session], error)
+	EndAnySession(ctx context.Context, by issuer.Admin, sid string) error
+	ListAudit(ctx context.Context, by issuer.Admin, q issuer.AuditQuery, after issuer.Place, limit int) (issuer.Page[issuer.AuditEvent], error)
+	Overview(ctx context.Context, by issuer.Admin) (issuer.Overview, error)
 }
 
 // KeySet publishes the keys, from memory. *keys.Replica is the one implementation.

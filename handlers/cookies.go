@@ -47,6 +47,13 @@ func (a *api) clearRefreshCookie(w http.ResponseWriter) {
 	})
 }
 
+// clearDeviceCookie makes the browser forget the device.
+func (a *api) clearDeviceCookie(w http.ResponseWriter) {
+	http.SetCookie(w, &http.Cookie{
+		Name: a.cookieName("signet_device"), Path: "/", MaxAge: -1, Secure: a.https, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
 // setDeviceCookie remembers the device. Lax, so that a sign-in page reached by a link knows it too.
 func (a *api) setDeviceCookie(w http.ResponseWriter, token string) {
 	http.SetCookie(w, &http.Cookie{

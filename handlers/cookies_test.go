@@ -94,6 +94,7 @@ func TestABodyTokenWinsOverTheCookie(t *testing.T) {
 func TestOnlyAFinalRefusalClearsTheCookie(t *testing.T) {
 	for code, status := range statuses {
 		e := newEdge(t)
+		e.contrived = true
 		e.provider.err = &issuer.Error{Kind: issuer.Kind(code)}
 		res := e.do("POST", "/api/v1/token/refresh", "", "Cookie", refreshValue)
 		wantProblem(t, res, status, code)

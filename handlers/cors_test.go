@@ -69,7 +69,7 @@ func TestCORSWithoutOrigins(t *testing.T) {
 
 func TestCORSOfPublicDocuments(t *testing.T) {
 	e := newEdge(t)
-	for _, path := range []string{"/.well-known/jwks.json", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
+	for _, path := range []string{"/.well-known/jwks.json", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/openapi.json"} {
 		for _, headers := range [][]string{nil, {"Origin", "https://anyone.example"}, {"Origin", "null"}} {
 			h := e.do("GET", path, "", headers...).Header
 			if h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Credentials") != "" {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"signet/handlers/openapitest"
 	"signet/issuer"
 	"signet/keys"
 )
@@ -24,13 +25,19 @@ type scripted struct {
 	calls []string
 	last  any                   // request of the last call
 	who   issuer.Requester      // of the last call
-	err   error                 // answer of every call but Authenticate
+	err   error                 // answer of every call but Authenticate and Admin
 	auth  error                 // answer of Authenticate
+	admin error                 // answer of Admin
 	set   issuer.TokenSet       // answer of Verify and Refresh
-	user  issuer.User           // of Authenticate and UpdateMe
+	user  issuer.User           // of Authenticate and whatever answers a user
 	claim string                // answer of VerifyToken; "" is inactive
 	panic any                   // thrown by every call
 	hook  func(context.Context) // runs in every call
+
+	sessions []issuer.Session    // of the lists of sessions
+	users    []issuer.User       // of ListUsers
+	events   []issuer.AuditEvent // of ListAudit
+	overview issuer.Overview
 }
 
 func (s *scripted) call(ctx context.Context, name string, who issuer.Requester, req any) error {
@@ -127,6 +134,8 @@ type edge struct {
 	log      *bytes.Buffer
 	handler  http.Handler
 	config   Config
+
+	contrived bool // the double answers what the issuer never would: the answer is in no document
 }
 
 const (
@@ -140,10 +149,12 @@ func newEdge(t *testing.T, change ...func(*Config)) *edge {
 	e := &edge{
 		t: t, ring: &ring{set: testJWKS}, store: &pinger{}, counted: &counted{}, log: &bytes.Buffer{},
 		provider: &scripted{
-			set:  issuer.TokenSet{AccessToken: "at.secret.1", ExpiresIn: 300, RefreshToken: "srt_secret2", RefreshExpiresIn: 1209600, Scope: "account", DeviceToken: "sdt_secret3", SID: "sid-1", UserID: "user-1"},
-			user: issuer.User{ID: "user-1", Email: "ada@example.org", EmailVerified: true, CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
+			set:      issuer.TokenSet{AccessToken: "at.secret.1", ExpiresIn: 300, RefreshToken: "srt_secret2", RefreshExpiresIn: 1209600, Scope: "account", DeviceToken: "sdt_secret3", SID: "sid-1", UserID: "user-1"},
+			user:     issuer.User{ID: "user-1", Email: "ada@example.org", EmailVerified: true, CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
+			sessions: []issuer.Session{aSession}, events: []issuer.AuditEvent{anEvent}, overview: anOverview,
 		},
 	}
+	e.provider.users = []issuer.User{e.provider.user}
 	e.config = Config{
 		Issuer: testIssuer, Provider: e.provider, Keys: e.ring, Store: e.store, Observer: e.counted, Log: zerolog.New(zerolog.SyncWriter(e.log)).With().Timestamp().Logger(),
 		AllowedOrigins: []string{testApp}, Timeout: 5 * time.Second,
@@ -179,6 +190,11 @@ func (e *edge) send(r *http.Request) *http.Response {
 	e.handler.ServeHTTP(w, r)
 	if w.Header().Get("X-Request-Id") == "" {
 		e.t.Errorf("%s %s: no X-Request-Id", r.Method, r.URL.Path)
+	}
+	if !e.contrived {
+		if err := openapitest.Check(r, w.Code, w.Header(), w.Body.Bytes()); err != nil {
+			e.t.Error(err)
+		}
 	}
 	return w.Result()
 }

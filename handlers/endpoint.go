@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/gorilla/mux"
+
 	"signet/issuer"
 )
 
@@ -20,7 +22,9 @@ const (
 
 // endpoint is a call of the API: which request it takes and what it does with it.
 type endpoint[Q any] struct {
-	bearer bool // the caller must have an access token; checked before the body is read
+	bearer bool            // the caller must have an access token; checked before the body is read
+	admin  bool            // and be an administrator; of endpoints with bearer
+	query  func(*params) Q // of lists: what is asked for is in the query, which is not read otherwise
 	body   bodyRule
 	decode func(*fields) Q
 	call   func(*call, Q) (answer, error)
@@ -31,11 +35,15 @@ type call struct {
 	*exchange
 	r         *http.Request
 	principal issuer.Principal // of endpoints with bearer
+	by        issuer.Admin     // of endpoints with admin
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
 
 func (c *call) who() issuer.Requester { return c.requester(c.r) }
+
+// inPath is a variable of the route, as the path has it.
+func (c *call) inPath(name string) string { return mux.Vars(c.r)[name] }
 
 // answer is what an endpoint says when all went well: a status, and a body that is encoded as JSON unless it is nil.
 type answer struct {
@@ -64,18 +72,37 @@ func (e endpoint[Q]) run(a *api, c *call) (ans answer, err error) {
 			return ans, err
 		}
 	}
-	var q Q
-	if e.body != noBody {
-		f, err := readFields(c, e.body)
-		if err != nil {
-			return ans, err
-		}
-		q = e.decode(f)
-		if err := f.err(); err != nil {
+	if e.admin {
+		if c.by, err = a.provider.Admin(c.principal, c.who()); err != nil {
 			return ans, err
 		}
 	}
+	q, err := e.asked(c)
+	if err != nil {
+		return ans, err
+	}
 	return e.call(c, q)
+}
+
+// asked is what the caller wants, from the query or the body.
+func (e endpoint[Q]) asked(c *call) (q Q, err error) {
+	switch {
+	case e.query != nil:
+		p, err := readParams(c.r.URL.RawQuery)
+		if err != nil {
+			return q, err
+		}
+		q = e.query(p)
+		return q, p.err()
+	case e.body != noBody:
+		f, err := readFields(c, e.body)
+		if err != nil {
+			return q, err
+		}
+		q = e.decode(f)
+		return q, f.err()
+	}
+	return q, nil
 }
 
 // readFields reads the body. Its size is checked first and its type second, but an empty one needs no type.

@@ -89,7 +89,11 @@ func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Retry-After", strconv.FormatInt(p.RetryAfter, 10))
 	}
 	h["Content-Type"], h["Cache-Control"] = problemValue, noStoreValue
-	b, _ := json.Marshal(p) // strings and numbers only
+	var body any = p
+	if x.drf {
+		h["Content-Type"], body = jsonValue, drfError(r.Method, err, e, p)
+	}
+	b, _ := json.Marshal(body) // strings and numbers only
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(b) // a caller who is gone can't be told
 }

@@ -30,6 +30,7 @@ func TestEveryKindHasItsStatus(t *testing.T) {
 	}
 	for code, status := range statuses {
 		e := newEdge(t)
+		e.contrived = true
 		e.provider.err = &issuer.Error{Kind: issuer.Kind(code), Cause: errors.New("the cause is secret")}
 		res := e.do("POST", "/api/v1/login", loginBody)
 		p := wantProblem(t, res, status, code)
@@ -48,7 +49,7 @@ func TestDetailAndFieldsOfTheIssuer(t *testing.T) {
 	e.provider.err = fmt.Errorf("wrapped: %w", &issuer.Error{
 		Kind: issuer.KindConflict, Detail: "Another account has it.", Fields: []issuer.FieldError{{Field: "username", Message: "is taken"}},
 	})
-	p := wantProblem(t, e.do("POST", "/api/v1/login", loginBody), 409, "conflict")
+	p := wantProblem(t, e.do("PATCH", "/api/v1/me", `{"username":"ada"}`, "Authorization", "Bearer at.1"), 409, "conflict")
 	if p.Detail != "Another account has it." || p.fields() != "username" || (*p.Errors)[0].Message != "is taken" {
 		t.Errorf("got %+v", p)
 	}
@@ -98,6 +99,7 @@ func TestACallHasADeadline(t *testing.T) {
 
 func TestACallerWhoLeftIsNoTrouble(t *testing.T) {
 	e := newEdge(t)
+	e.contrived = true // nobody gets the answer
 	ctx, cancel := context.WithCancel(context.Background())
 	e.provider.hook = func(context.Context) { cancel() }
 	e.provider.err = &issuer.Error{Kind: issuer.KindUnavailable, Cause: context.Canceled}

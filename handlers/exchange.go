@@ -21,6 +21,7 @@ type exchange struct {
 	code               string // of the problem, "" for none
 	cause              error  // for the log alone
 	bearer             bool   // a bearer token was presented: a 401 or 403 is about it
+	drf                bool   // errors have the shape that clients of SimpleJWT know (drf_errors.go)
 }
 
 // exchangeOf finds the exchange behind w, through whatever wraps it, as http.ResponseController does.

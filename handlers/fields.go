@@ -92,6 +92,42 @@ func (f *fields) flag(name string) bool {
 	return false
 }
 
+// changeFlag is a field of a PATCH that is true or false: nil when it is absent. null says neither, and is refused.
+func (f *fields) changeFlag(name string) *bool {
+	v, sent := f.values[name]
+	if !sent {
+		return nil
+	}
+	if string(v) == "null" {
+		delete(f.values, name)
+		f.fault(name, "must be true or false")
+		return nil
+	}
+	b := f.flag(name)
+	return &b
+}
+
+// texts is a list of strings, or nil when it is absent. null is refused: [] is the empty list.
+func (f *fields) texts(name string) *[]string {
+	v, sent := f.values[name]
+	if !sent {
+		return nil
+	}
+	delete(f.values, name)
+	var raw []json.RawMessage
+	if json.Unmarshal(v, &raw) != nil || raw == nil {
+		f.fault(name, "must be a list of strings")
+		return nil
+	}
+	before, list := len(f.faults), make([]string, 0, len(raw))
+	for _, item := range raw {
+		if list = append(list, f.text(name, item)); len(f.faults) > before {
+			return nil
+		}
+	}
+	return &list
+}
+
 // text decodes a JSON string (RFC 8259, section 7). NUL, and half of a surrogate pair, which no UTF-8 can hold, are refused: two
 // different passwords must not become one.
 func (f *fields) text(name string, v json.RawMessage) string {

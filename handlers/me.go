@@ -21,17 +21,19 @@ type userJSON struct {
 	LastLoginAt   *string  `json:"last_login_at"`
 }
 
-func userAnswer(u issuer.User) answer {
+func shownUser(u issuer.User) userJSON {
 	roles := u.Roles
 	if roles == nil {
 		roles = []string{}
 	}
-	return answer{http.StatusOK, userJSON{
+	return userJSON{
 		ID: u.ID, Email: u.Email, EmailVerified: u.EmailVerified, Username: orNull(u.Username),
 		GivenName: orNull(u.GivenName), FamilyName: orNull(u.FamilyName), Locale: orNull(u.Locale), Roles: roles,
 		CreatedAt: timeOrNull(u.CreatedAt), LastLoginAt: timeOrNull(u.LastLoginAt),
-	}}
+	}
 }
+
+func userAnswer(u issuer.User) answer { return answer{http.StatusOK, shownUser(u)} }
 
 func orNull(s string) *string {
 	if s == "" {

@@ -24,6 +24,13 @@ func newDocument(body []byte, etag, cacheControl string) *document {
 	return &document{body, []string{etag}, []string{cacheControl}, []string{strconv.Itoa(len(body))}}
 }
 
+// fixedDocument is one that stays the same while the process runs.
+func fixedDocument(body []byte) http.Handler {
+	sum := sha256.Sum256(body)
+	d := newDocument(body, `"`+base64.RawURLEncoding.EncodeToString(sum[:])+`"`, "public, max-age=300")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serveDocument(w, r, d) })
+}
+
 // serveDocument answers GET and HEAD, conditional ones too (RFC 9110, section 13.1.2).
 func serveDocument(w http.ResponseWriter, r *http.Request, d *document) {
 	h := w.Header()
@@ -81,7 +88,5 @@ func (a *api) discovery() http.Handler {
 		Issuer: a.issuer, JWKSURI: a.issuer + "/.well-known/jwks.json", ResponseTypesSupported: []string{}, SubjectTypesSupported: []string{"public"},
 		IDTokenSigningAlgValuesSupported: []string{string(keys.RS256), string(keys.ES256)},
 	})
-	sum := sha256.Sum256(body)
-	d := newDocument(body, `"`+base64.RawURLEncoding.EncodeToString(sum[:])+`"`, "public, max-age=300")
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serveDocument(w, r, d) })
+	return fixedDocument(body)
 }

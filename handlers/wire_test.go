@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"signet/handlers/openapitest"
 )
 
 // listen serves e over a real connection.
@@ -21,6 +23,9 @@ func (e *edge) listen() *httptest.Server {
 	e.t.Cleanup(s.Close)
 	return s
 }
+
+// checked is a client that holds every answer against the OpenAPI document.
+var checked = &http.Client{Transport: openapitest.Transport(nil)}
 
 // exchangeRaw writes parts as they come and reads one answer, within a deadline.
 func exchangeRaw(t *testing.T, s *httptest.Server, parts ...string) *http.Response {
@@ -55,7 +60,7 @@ func TestHugeBodies(t *testing.T) {
 			if chunked {
 				body = io.MultiReader(body)
 			}
-			res, err := http.Post(s.URL+path, "application/json", body)
+			res, err := checked.Post(s.URL+path, "application/json", body)
 			if err != nil {
 				t.Fatalf("%s, chunked %v: %v", path, chunked, err)
 			}
@@ -77,7 +82,7 @@ func TestTheLimitIsExact(t *testing.T) {
 			if chunked {
 				r = io.MultiReader(r)
 			}
-			res, err := http.Post(s.URL+"/api/v1/login", "application/json", r)
+			res, err := checked.Post(s.URL+"/api/v1/login", "application/json", r)
 			if err != nil || res.StatusCode != status {
 				t.Errorf("%d bytes: %v %v", size, res, err)
 			}

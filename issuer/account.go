@@ -3,6 +3,10 @@ package issuer
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
 )
 
 // UpdateMe changes the caller's own names, language and username. All of it is checked before anything is written; the username goes first, since it
@@ -54,16 +58,20 @@ func checkProfile(r ProfileUpdate) (change ProfileChange, username *string, err 
 }
 
 // CreateUser makes an account without a mailed code: an operator vouches for the address. The commit is the identifier, as in a registration; a
-// username is moved to afterwards.
+// username is moved to afterwards. The mail of Invite is recorded on the user from the first (Notice), so that no crash loses it.
 // Errors: invalid_request, weak_password, conflict (email or username), unavailable.
 func (p *Provider) CreateUser(ctx context.Context, n NewUser) (User, error) {
-	now := p.now()
-	email, username, err := p.checkNewUser(n)
+	n, err := p.checkNewUser(n)
 	if err != nil {
 		return User{}, err
 	}
-	if username != "" {
-		_, taken, err := p.owner(ctx, nameIdentifier(username))
+	return p.createUser(ctx, Operator(), n, p.now())
+}
+
+// createUser makes an account of what was checked.
+func (p *Provider) createUser(ctx context.Context, by Admin, n NewUser, now time.Time) (User, error) {
+	if n.Username != "" {
+		_, taken, err := p.owner(ctx, nameIdentifier(n.Username))
 		if err != nil {
 			return User{}, err
 		}
@@ -71,13 +79,20 @@ func (p *Provider) CreateUser(ctx context.Context, n NewUser) (User, error) {
 			return User{}, conflict("username", "is taken")
 		}
 	}
-	u := User{ID: newUserID(), State: UserActive, Email: email, EmailVerified: n.Verified, GivenName: n.GivenName, Roles: n.Roles, CreatedAt: now}
+	u := User{
+		ID: newUserID(), State: UserActive, Email: n.Email, EmailVerified: n.Verified, GivenName: n.GivenName, FamilyName: n.FamilyName,
+		Roles: n.Roles, CreatedAt: now,
+	}
+	if n.Invite {
+		u.Ver, u.Pending, u.PendingAt, u.Notice = 1, 1, now, LetterInvite
+	}
 	if n.Password != "" {
+		var err error
 		if u.PasswordHash, err = p.hasher.Hash(ctx, n.Password); err != nil {
 			return User{}, err
 		}
 	}
-	want := newIdentifier(EmailKey(email), u.ID, randomID(), IdentifierRegister, now)
+	want := newIdentifier(EmailKey(u.Email), u.ID, randomID(), IdentifierRegister, now)
 	want.Payload = &u
 	mine, err := p.claim(ctx, want)
 	if err != nil {
@@ -89,33 +104,77 @@ func (p *Provider) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	if err := p.finishAccount(ctx, want); err != nil {
 		return User{}, err
 	}
-	p.audit(ctx, AuditEvent{ID: "user_created:" + u.ID, Type: "user.created", At: now, Target: u.ID, Detail: "by an operator"})
-	if username == "" {
-		return u, nil
+	p.auditCreated(ctx, by, u, now)
+	if err := p.invite(ctx, by, u, now); err != nil || n.Username == "" {
+		return u, err
 	}
-	return p.rename(ctx, u, username, now)
+	return p.rename(ctx, u, n.Username, now)
 }
 
-func (p *Provider) checkNewUser(n NewUser) (email, username string, err error) {
+// auditCreated records a new account, and its invitation beside it.
+func (p *Provider) auditCreated(ctx context.Context, by Admin, u User, now time.Time) {
+	e := AuditEvent{ID: "user_created:" + u.ID, Type: "user.created", At: now, Target: u.ID}
+	if len(u.Roles) > 0 {
+		e.Detail = "roles [" + strings.Join(u.Roles, " ") + "]"
+	}
+	p.audit(ctx, by.event(e))
+	if u.Notice == LetterInvite {
+		p.audit(ctx, by.event(AuditEvent{ID: "user_invited:" + u.ID, Type: "user.invited", At: now, Target: u.ID}))
+	}
+}
+
+// invite carries out what a new account was made with. Its owner has no language yet: the mail is in that of whoever invites.
+func (p *Provider) invite(ctx context.Context, by Admin, u User, now time.Time) error {
+	if u.Notice == "" {
+		return nil
+	}
+	u.Locale = localeOf(u, by.who)
+	return p.sweep(ctx, u, now)
+}
+
+// checkNewUser says everything that is wrong with a new account at once, and returns it as it is kept.
+func (p *Provider) checkNewUser(n NewUser) (NewUser, error) {
 	var f fields
-	email, err = CanonicalEmail(n.Email)
+	var err error
+	n.Email, err = CanonicalEmail(n.Email)
 	f.check("email", err)
 	if n.Username != "" {
-		username, _, err = CanonicalUsername(n.Username)
+		n.Username, _, err = CanonicalUsername(n.Username)
 		f.check("username", err)
 	}
-	_, err = cleanName(n.GivenName)
+	n.GivenName, err = cleanName(n.GivenName)
 	f.check("given_name", err)
-	for _, r := range n.Roles {
-		f.check("roles", checkRole(r))
-	}
+	n.FamilyName, err = cleanName(n.FamilyName)
+	f.check("family_name", err)
+	n.Roles, err = checkRoles(n.Roles)
+	f.check("roles", err)
 	if err := f.err(); err != nil {
-		return "", "", err
+		return n, err
 	}
 	if n.Password == "" {
-		return email, username, nil
+		return n, nil
 	}
-	return email, username, checkPassword(normalPassword(n.Password), p.contextWords(email, username)...)
+	return n, checkPassword(normalPassword(n.Password), p.contextWords(n.Email, n.Username, n.GivenName, n.FamilyName)...)
+}
+
+// mostRoles bounds what every token carries.
+const mostRoles = 32
+
+// checkRoles is a list of roles, each once, in the order given.
+func checkRoles(roles []string) ([]string, error) {
+	var once []string
+	for _, r := range roles {
+		if err := checkRole(r); err != nil {
+			return nil, err
+		}
+		if !slices.Contains(once, r) {
+			once = append(once, r)
+		}
+		if len(once) > mostRoles {
+			return nil, fmt.Errorf("must be at most %d", mostRoles)
+		}
+	}
+	return once, nil
 }
 
 // checkRole: a role is a short word that a token can carry.

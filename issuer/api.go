@@ -61,12 +61,49 @@ type ProfileUpdate struct {
 	GivenName, FamilyName, Username, Locale *string
 }
 
-// NewUser is an account that an operator makes.
+// NewUser is an account that an operator or an administrator makes.
 type NewUser struct {
-	Email     string
-	Username  string
-	Password  string // "" for none
-	GivenName string
-	Roles     []string
-	Verified  bool
+	Email      string
+	Username   string
+	Password   string // "" for none
+	GivenName  string
+	FamilyName string
+	Roles      []string
+	Verified   bool
+	Invite     bool // mail the address that there is an account now
 }
+
+// ResetRequest is the second half of a forgotten password.
+type ResetRequest struct {
+	ChallengeID, Code, NewPassword string
+}
+
+// UserPatch is what an administrator changes: nil leaves a field as it is.
+type UserPatch struct {
+	Disabled              *bool
+	Roles                 *[]string
+	GivenName, FamilyName *string
+}
+
+// Page is a part of a list, and where it goes on: nil at its end.
+type Page[T any] struct {
+	Items []T
+	Next  *Place
+}
+
+// Overview is what an administrator sees first.
+type Overview struct {
+	Counts
+	QueuedMails int64
+}
+
+// Admin is who acts on other people's accounts: an administrator, which Provider.Admin makes of one, or an operator at the command line. The zero
+// value may do nothing.
+type Admin struct {
+	operator bool
+	caller   *Principal // nil for the operator
+	who      Requester
+}
+
+// Operator is the Admin of the command line, which needs no account.
+func Operator() Admin { return Admin{operator: true} }

@@ -30,9 +30,22 @@ func (p *Provider) auditRefusal(ctx context.Context, who Requester, userID, clie
 	p.audit(ctx, e)
 }
 
-// audit appends an event. What was done is done: a log that can't be written is reported, not made the caller's trouble.
+// audit appends an event. What was done is done: a log that can't be written is reported, not made the caller's trouble. Where the request's time is up,
+// or its sender has hung up, the line is tried once more with a little time of its own: nobody keeps out of the log by hanging up.
 func (p *Provider) audit(ctx context.Context, e AuditEvent) {
-	if err := done(ctx, func() error { return p.store.AppendAudit(ctx, e) }); err != nil {
+	err := done(ctx, func() error { return p.store.AppendAudit(ctx, e) })
+	if err != nil && ctx.Err() != nil {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), unjudgedTime)
+		defer cancel()
+		err = p.store.AppendAudit(late, e)
+	}
+	if err != nil {
 		p.log.Error().Err(err).Str("event", e.Type).Str("sid", e.SID).Time("at", e.At.Truncate(time.Millisecond)).Msg("an audit event was not written")
 	}
+}
+
+// RecordStart records that a server has started, and how it is configured, in words that hold no secret.
+func (p *Provider) RecordStart(ctx context.Context, detail string) {
+	now := p.now()
+	p.audit(ctx, AuditEvent{ID: "server.started:" + randomID(), Type: "server.started", At: now, Detail: detail})
 }

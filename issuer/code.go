@@ -22,6 +22,17 @@ func challengeKey(challengeID string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// resetCodeLength is the least that a reset's code has: any stranger can ask for one, again and again.
+const resetCodeLength = 8
+
+// codeLength is how many digits a code of a purpose has.
+func (p *Provider) codeLength(purpose Purpose) int {
+	if purpose == PurposeReset {
+		return max(p.set.CodeLength, resetCodeLength)
+	}
+	return p.set.CodeLength
+}
+
 // newCode is a uniformly random string of n digits.
 func newCode(n int) string {
 	limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)

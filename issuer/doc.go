@@ -13,6 +13,13 @@
 //  6. authenticate.go believes an access token for this service's own API after asking whether its session is current; account.go is that API.
 //  7. logout.go ends one session, or all of a user's.
 //
+// # An account in its owner's hands
+//
+// Every code is proven in one way, whatever it is for (prove.go), and what could take an account away asks for the password again (confirm.go) or for a
+// sign-in that is recent (recent.go, step_up.go). A change that sessions and codes must notice is one write to the user (act.go), whose effects are
+// carried out by sweep.go: change_password.go, reset_password.go (after forgot_password.go), delete_account.go. An address (change_email.go, move_email.go)
+// and a username (rename.go) change hands by their identifiers, which resolve.go looks after.
+//
 // # For an operator
 //
 // end_sessions.go ends everybody's sessions since a moment, after a signing key was revoked; rewrap_outbox.go seals queued mail with a new

@@ -37,7 +37,7 @@ func EndSessionsSince(ctx context.Context, store EndSessionsStore, since time.Ti
 	if since.After(began) {
 		return 0, (fields{{Field: "since", Message: "must not be in the future"}}).err()
 	}
-	e := ending{store: store, since: since, began: began, now: now}
+	e := ending{store: store, why: RevokedKey, since: since, before: began, now: now}
 	run := "end_sessions:" + randomID()
 	said := since.UTC().Format(time.RFC3339Nano)
 	if err := e.audit(ctx, AuditEvent{ID: run, Type: "sessions.ending", At: began, Detail: "created or refreshed since " + said}); err != nil {
@@ -63,10 +63,11 @@ const (
 
 // ending is one run.
 type ending struct {
-	store        EndSessionsStore
-	since, began time.Time
-	now          func() time.Time
-	ended        int
+	store         EndSessionsStore
+	why           RevokeReason
+	since, before time.Time // sessions created or refreshed since, unless they were not created before
+	now           func() time.Time
+	ended         int
 }
 
 func (e *ending) time() time.Time { return e.now().UTC().Truncate(time.Millisecond) }
@@ -87,7 +88,7 @@ func (e *ending) walk(ctx context.Context, progress func(int)) error {
 		}
 		for _, s := range page {
 			after = s.Cursor()
-			if !s.CreatedAt.Before(e.began) {
+			if !s.CreatedAt.Before(e.before) {
 				continue
 			}
 			if err := e.end(ctx, s.ID); err != nil {
@@ -105,7 +106,7 @@ func (e *ending) walk(ctx context.Context, progress func(int)) error {
 
 // end revokes one session. It is over also on a miss; that tells, by the moment, whether this run ended it and the answer was lost.
 func (e *ending) end(ctx context.Context, sid string) error {
-	r := Revoking{At: e.time(), Why: RevokedKey}
+	r := Revoking{At: e.time(), Why: e.why}
 	_, hit, err := applied(ctx, func() (Session, bool, error) { return e.store.RevokeSession(ctx, sid, r) })
 	if err != nil {
 		return err

@@ -59,7 +59,7 @@ func mayDie(run func() (int, error)) (n int, err error) {
 
 func (w *world) audited(prefix string) (events []issuer.AuditEvent) {
 	w.t.Helper()
-	all, err := w.store.AuditSince(context.Background(), time.Time{}, 1000)
+	all, err := w.store.ListAudit(context.Background(), issuer.AuditQuery{}, issuer.Place{}, 1000)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -46,12 +46,13 @@ func internal(doing string, cause error) error {
 }
 
 var (
-	errInvalidCredentials = refusal(KindInvalidCredentials, "The address or username and the password don't belong together.")
-	errInvalidCode        = refusal(KindInvalidCode, "That is not the code that was mailed last.")
-	errChallengeExpired   = refusal(KindChallengeExpired, "This sign-in has expired or was completed. Start again.")
-	errTooManyAttempts    = refusal(KindTooManyAttempts, "Too many wrong codes. Start again.")
-	errInvalidToken       = refusal(KindInvalidToken, "The token is missing, expired or not one of this service's.")
-	errTokenReused        = refusal(KindTokenReused, "This refresh token was used before. The session has ended.")
-	errSessionRevoked     = refusal(KindSessionRevoked, "The session has ended.")
-	errForbidden          = refusal(KindForbidden, "The token does not allow this.")
+	errInvalidCredentials    = refusal(KindInvalidCredentials, "The address or username and the password don't belong together.")
+	errInvalidCode           = refusal(KindInvalidCode, "That is not the code that was mailed last.")
+	errChallengeExpired      = refusal(KindChallengeExpired, "This code has expired or was used. Start again.")
+	errTooManyAttempts       = refusal(KindTooManyAttempts, "Too many wrong codes. Start again.")
+	errPasswordResetRequired = refusal(KindPasswordResetRequired, "The password has to be reset first: ask for a code by \"forgot password\".")
+	errInvalidToken          = refusal(KindInvalidToken, "The token is missing, expired or not one of this service's.")
+	errTokenReused           = refusal(KindTokenReused, "This refresh token was used before. The session has ended.")
+	errSessionRevoked        = refusal(KindSessionRevoked, "The session has ended.")
+	errForbidden             = refusal(KindForbidden, "The token does not allow this.")
 )

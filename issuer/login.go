@@ -11,8 +11,9 @@ import (
 //  2. Count the account's wrong passwords before hashing; give the count back when the password is right.
 //  3. Insert the challenge with what was read, then the mail.
 //
-// An unknown identifier costs the same hash and the same store operations, and gets the same answer.
-// Errors: invalid_request, invalid_credentials, rate_limited, unavailable.
+// An unknown identifier costs the same hash and the same store operations, and gets the same answer. Whoever has the right password is told when the
+// account waits for a new one.
+// Errors: invalid_request, invalid_credentials, password_reset_required, rate_limited, unavailable.
 func (p *Provider) Login(ctx context.Context, who Requester, r LoginRequest) (Ticket, error) {
 	t, err := p.login(ctx, who, r)
 	p.observe.SignIn("password", stepOutcome("code_sent", err))
@@ -42,12 +43,16 @@ func (p *Provider) login(ctx context.Context, who Requester, r LoginRequest) (Ti
 		}
 		return Ticket{}, err
 	}
+	if u.ResetRequired {
+		p.auditResetRequired(ctx, who, u.ID, client, now)
+		return Ticket{}, errPasswordResetRequired
+	}
 	budget, att := acct.budget("codes", PurposeLogin), randomID()
 	if err := p.take(ctx, budget, att, p.set.LimitCodes, now); err != nil {
 		return Ticket{}, err
 	}
 	o := opening{
-		purpose: PurposeLogin, userID: u.ID, clientID: client, ver: u.Ver, emailRev: u.EmailRev, address: u.Email, letter: LetterCode,
+		purpose: PurposeLogin, userID: u.ID, clientID: client, ver: u.Ver, emailRev: u.EmailRev, address: u.Email,
 		device: acct.device, locale: localeOf(u, who),
 	}
 	t, err := p.openChallenge(ctx, who, o, now)
@@ -74,12 +79,7 @@ func (p *Provider) checkLogin(r LoginRequest) (identifier, client string, err er
 		f.check("username", err)
 		identifier = NameKey(key)
 	}
-	if r.Password == "" {
-		f.add("password", "is required")
-	}
-	if len(normalPassword(cut(r.Password, 4*passwordMaxBytes))) > passwordMaxBytes {
-		f.add("password", "must be at most 1024 bytes")
-	}
+	checkOwnPassword(&f, "password", r.Password)
 	client, err = p.firstPartyClient(r.ClientID)
 	f.check("client_id", err)
 	return identifier, client, f.err()
@@ -95,15 +95,23 @@ func (p *Provider) loginAccount(ctx context.Context, r LoginRequest, identifier 
 	return account{key: key}, err
 }
 
-// checkStoredPassword counts, compares, and gives the count back when the password is right.
+// checkStoredPassword compares with the hash of an account that may sign in, and with none of any other.
 func (p *Provider) checkStoredPassword(ctx context.Context, a account, u User, found bool, password string, now time.Time) error {
-	budget, att := a.budget("passwords", PurposeLogin), randomID()
-	if err := p.take(ctx, budget, att, p.set.LimitPasswords, now); err != nil {
-		return err
-	}
 	stored := ""
 	if found && u.State == UserActive {
 		stored = u.PasswordHash
+	}
+	if err := p.checkCounted(ctx, a.budget("passwords", PurposeLogin), stored, password, now); err != nil {
+		return err
+	}
+	return p.rehash(ctx, u, password)
+}
+
+// checkCounted counts, compares, and gives the count back when the password is right. stored may be "".
+func (p *Provider) checkCounted(ctx context.Context, budget, stored, password string, now time.Time) error {
+	att := randomID()
+	if err := p.take(ctx, budget, att, p.set.LimitPasswords, now); err != nil {
+		return err
 	}
 	match, err := p.hasher.Verify(ctx, stored, password)
 	if err != nil {
@@ -112,10 +120,7 @@ func (p *Provider) checkStoredPassword(ctx context.Context, a account, u User, f
 	if !match {
 		return errInvalidCredentials
 	}
-	if err := p.giveBack(ctx, budget, att, p.set.LimitPasswords); err != nil {
-		return err
-	}
-	return p.rehash(ctx, u, password)
+	return p.giveBack(ctx, budget, att, p.set.LimitPasswords)
 }
 
 // rehash brings an old hash to today's cost, unless the password was changed meanwhile.
@@ -129,6 +134,15 @@ func (p *Provider) rehash(ctx context.Context, u User, password string) error {
 	}
 	_, err = again(ctx, func() (bool, error) { return p.store.RehashPassword(ctx, u.ID, u.PasswordHash, next) })
 	return err
+}
+
+// auditResetRequired records a sign-in that ends here, once an hour: no budget bounds how often a right password is given.
+func (p *Provider) auditResetRequired(ctx context.Context, who Requester, userID, client string, now time.Time) {
+	id := "sign_in.failed:reset_required:" + userID + ":" + now.Truncate(time.Hour).Format(time.RFC3339)
+	p.audit(ctx, AuditEvent{
+		ID: id, Type: "sign_in.failed", At: now, Target: userID, ClientID: client, Source: who.IP, RequestID: who.RequestID,
+		Detail: "password reset required; the first of the hour",
+	})
 }
 
 // stepOutcome is what a step of a sign-in is counted as.

@@ -9,18 +9,19 @@ import (
 )
 
 // openChallenge makes a challenge with a fresh code and mails it: the challenge first, then the mail, named by challenge and
-// number. A crash between leaves a challenge whose `resend` makes the mail.
+// number. A crash between leaves a challenge whose `resend` makes the mail. A decoy, which can't succeed, takes the same steps: its mail tells the owner
+// of the address or, where nobody is to be told, is dropped by the mail worker.
 
 // opening is what a challenge is made from.
 type opening struct {
 	purpose  Purpose
 	userID   string
+	sid      string // of the caller's session; "" is a new one
 	clientID string
 	ver      int64
 	emailRev int64
 	address  string
 	decoy    bool
-	letter   LetterKind
 	device   string
 	locale   string
 	reg      *Registration
@@ -31,33 +32,54 @@ func (p *Provider) openChallenge(ctx context.Context, who Requester, o opening, 
 	if err != nil {
 		return Ticket{}, keyTrouble(err)
 	}
-	id, code := randomID(), newCode(p.set.CodeLength)
+	length := p.codeLength(o.purpose)
+	id, code := randomID(), newCode(length)
 	c := Challenge{
-		ID: challengeKey(id), Purpose: o.purpose, UserID: o.userID, SID: randomID(), ClientID: o.clientID, Ver: o.ver, EmailRev: o.emailRev,
-		Address: o.address, Decoy: o.decoy, CodeSecret: secret.ID, CodeLength: p.set.CodeLength, Send: 1, State: ChallengeOpen,
+		ID: challengeKey(id), Purpose: o.purpose, UserID: o.userID, SID: o.sid, ClientID: o.clientID, Ver: o.ver, EmailRev: o.emailRev,
+		Address: o.address, Decoy: o.decoy, CodeSecret: secret.ID, CodeLength: length, Send: 1, State: ChallengeOpen,
 		CreatedAt: now, ExpiresAt: now.Add(p.set.CodeTTL), NextSendAt: now.Add(p.set.ResendAfter), Device: o.device, Locale: o.locale, Reg: o.reg,
+	}
+	if c.SID == "" {
+		c.SID = randomID()
 	}
 	c.CodeMAC = codeMAC(secret, c.ID, c.Purpose, c.Send, code)
 	if err := done(ctx, func() error { return p.store.InsertChallenge(ctx, c) }); err != nil && !isExists(err) {
 		return Ticket{}, err
 	}
-	if err := p.mailCode(ctx, who, c, o.letter, code, now); err != nil {
+	if err := p.mailCode(ctx, who, c, code, now); err != nil {
 		return Ticket{}, err
 	}
 	return ticket(id, c, now), nil
 }
 
-// mailCode posts the code that the challenge holds now. A decoy's letter tells the owner of the address and holds no code.
-func (p *Provider) mailCode(ctx context.Context, who Requester, c Challenge, kind LetterKind, code string, now time.Time) error {
-	if c.Decoy {
-		kind, code = LetterTaken, ""
-	}
+// codeLetters are the letters that carry a code.
+var codeLetters = map[Purpose]LetterKind{
+	PurposeRegister: LetterWelcome, PurposeLogin: LetterCode, PurposeReset: LetterReset, PurposeEmail: LetterEmailCode, PurposeStepUp: LetterStepUp,
+}
+
+// mailCode posts the code that the challenge holds now. The letter of a decoy holds no code. A registration, or a change of address, to a taken
+// address tells its owner; a reset of an account that there is not tells nobody.
+func (p *Provider) mailCode(ctx context.Context, who Requester, c Challenge, code string, now time.Time) error {
 	l := Letter{
-		Kind: kind, To: c.Address, Locale: c.Locale, Code: code, ExpiresIn: seconds(c.ExpiresAt.Sub(now)), At: now,
+		Kind: codeLetters[c.Purpose], To: c.Address, Locale: c.Locale, Code: code, ExpiresIn: seconds(c.ExpiresAt.Sub(now)), At: now,
 		UserAgent: cut(who.UserAgent, 256), IP: who.IP,
 	}
-	return p.post(ctx, l, postage{id: c.ID + "/" + strconv.FormatInt(c.Send, 10), challenge: c.ID, send: c.Send, giveUpAt: c.ExpiresAt}, now)
+	e := postage{id: mailOf(c), challenge: c.ID, send: c.Send, giveUpAt: c.ExpiresAt}
+	if c.Decoy {
+		l.Code = ""
+		if e.drop = c.Purpose == PurposeReset; !e.drop {
+			l.Kind = LetterTaken
+		}
+	}
+	if err := p.post(ctx, l, e, now); err != nil {
+		return err
+	}
+	p.auditCode(ctx, who, c, "code.sent", "code.sent:"+mailOf(c), now)
+	return nil
 }
+
+// mailOf names the mail with the code that the challenge holds now.
+func mailOf(c Challenge) string { return c.ID + "/" + strconv.FormatInt(c.Send, 10) }
 
 // ticket is what the holder of a challenge is told; it never depends on whether the account exists.
 func ticket(id string, c Challenge, now time.Time) Ticket {

@@ -26,6 +26,14 @@ const (
 	LetterTaken    LetterKind = "taken"    // someone tried to register the owner's address
 	LetterReuse    LetterKind = "reuse"    // a refresh token was used twice, the session has ended
 	LetterMailTest LetterKind = "mailtest" // the operator tries the mail settings
+
+	LetterStepUp          LetterKind = "step_up"          // a code: confirm that it is you
+	LetterReset           LetterKind = "reset"            // a code: choose a new password
+	LetterEmailCode       LetterKind = "email_code"       // a code: confirm this new address
+	LetterEmailChange     LetterKind = "email_change"     // to the old address: somebody asked to move the account to another one
+	LetterPasswordChanged LetterKind = "password_changed" // the password was changed or reset
+	LetterInvite          LetterKind = "invite"           // an administrator made an account: choose a password by "forgot password"
+	LetterDeleted         LetterKind = "deleted"          // the account was deleted
 )
 
 // Letter is what a message says, before it is laid out.

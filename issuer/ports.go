@@ -40,9 +40,11 @@ type Users interface {
 	// RecordSignIn sets LastLoginAt and EmailVerified if the user is active and Ver is still ver. This write
 	// orders a sign-in against every end-all.
 	RecordSignIn(ctx context.Context, id string, ver int64, at time.Time) (User, bool, error)
-	// EndAll moves an active user from Ver ver to ver+1 and sets Cred, Epoch and Pending to it, PendingAt to at,
-	// Keep to keep, and adds att to Ops (the last OpsKept stay).
-	EndAll(ctx context.Context, id string, ver int64, keep, att string, at time.Time) (User, bool, error)
+	// ActOnUser makes a.Apply of the user, if its Ver is still a.Ver (and its NameRev a.NameRev, unless that is nil). Of what other
+	// methods change (PasswordHash by a rehash, names, Release, LastLoginAt) it changes what Apply does, in the document as it is then.
+	ActOnUser(ctx context.Context, id string, a Act) (User, bool, error)
+	// ClearUserNotice removes Notice if Ver is still ver.
+	ClearUserNotice(ctx context.Context, id string, ver int64) (bool, error)
 	// ClearPending removes Pending if Ver is still ver.
 	ClearPending(ctx context.Context, id string, ver int64) (bool, error)
 	// PendingUsers lists up to limit ids with Pending set, above after, in order of id.
@@ -57,17 +59,35 @@ type Users interface {
 	ClearRelease(ctx context.Context, id, identifier string, rev int64) (bool, error)
 	// ReleasingUsers lists up to limit ids with Release not empty, above after, in order of id.
 	ReleasingUsers(ctx context.Context, after string, limit int) ([]string, error)
-	// ListUsers returns up to limit users after the cursor, in order of CreatedAt, ID.
-	ListUsers(ctx context.Context, after UserCursor, limit int) ([]User, error)
+	// ListUsers returns up to limit users of q after the place, in order of CreatedAt, ID. Deleted ones belong to no list. One that exists
+	// throughout a walk and belongs to q throughout is met exactly once.
+	ListUsers(ctx context.Context, q UserQuery, after Place, limit int) ([]User, error)
+	// HashKinds lists the kinds of password hashes (HashKind) that users who are not deleted have now, each once, in any order.
+	HashKinds(ctx context.Context) ([]string, error)
+	// Counts counts users and sessions. It may be a moment behind.
+	Counts(ctx context.Context, now time.Time) (Counts, error)
+}
+
+// UserQuery says which users are listed; the zero value is all.
+type UserQuery struct {
+	Prefix   string // of the ID, or of Email, Username, GivenName or FamilyName, all compared as SearchKey; "" is any
+	Role     string // "" is any
+	Disabled *bool  // nil is any
+}
+
+// Counts are for an administrator's overview.
+type Counts struct {
+	Active, Disabled, Deleted int64 // users
+	Outstanding, Revoked      int64 // sessions; outstanding ones are neither revoked nor expired
 }
 
 // ProfileChange sets the fields that are not nil.
 type ProfileChange struct{ GivenName, FamilyName, Locale *string }
 
-// UserCursor is a place in the list of users; the zero value is its beginning.
-type UserCursor struct {
-	CreatedAt time.Time
-	ID        string
+// Place is where a list in order of a time and an id goes on: after the last listed. The zero value is its beginning.
+type Place struct {
+	At time.Time
+	ID string
 }
 
 // Identifiers keeps addresses and usernames, by `email:...` or `name:...`.
@@ -84,6 +104,8 @@ type Identifiers interface {
 	DeleteIdentifier(ctx context.Context, id, claim string) (bool, error)
 	// OpenIdentifiers lists up to limit with OpenSince set, above after, in order of id.
 	OpenIdentifiers(ctx context.Context, after string, limit int) ([]Identifier, error)
+	// ListIdentifiers lists up to limit of all, with id above after, in order of id.
+	ListIdentifiers(ctx context.Context, after string, limit int) ([]Identifier, error)
 }
 
 // Challenges keeps mailed codes, by the hash of the challenge id.
@@ -118,6 +140,13 @@ type Sessions interface {
 	RedateRotation(ctx context.Context, sid string, gen int64, att string, at time.Time) (bool, error)
 	// RevokeSession sets Revoked (and Notice) if it is not set yet and the conditions of r hold.
 	RevokeSession(ctx context.Context, sid string, r Revoking) (Session, bool, error)
+	// Reauthenticate sets AuthTime to at, unless it is later already, if the session is not over at now.
+	Reauthenticate(ctx context.Context, sid string, at, now time.Time) (Session, bool, error)
+	// ScrubSession takes UserAgent and IP away from a revoked session. Again is a no-op.
+	ScrubSession(ctx context.Context, sid string) (bool, error)
+	// ListSessions returns up to limit sessions of q after the place, in order of CreatedAt, ID. One that exists and belongs to q throughout
+	// a walk is met exactly once, however often it is refreshed meanwhile.
+	ListSessions(ctx context.Context, q SessionQuery, after Place, limit int) ([]Session, error)
 	// SessionsOf lists up to limit sessions of a user, ended ones too, with sid above after, in order of sid.
 	SessionsOf(ctx context.Context, userID, after string, limit int) ([]Session, error)
 	// NoticeSessions lists up to limit sessions with Notice set, with sid above after, in order of sid.
@@ -138,6 +167,13 @@ type Revoking struct {
 	Notice   bool
 	GenAbove *int64 // only if Gen > this
 	VerBelow *int64 // only if Ver < this
+}
+
+// SessionQuery says which sessions are listed.
+type SessionQuery struct {
+	UserID  string // "" is any
+	Revoked bool   // those that were revoked, or those that are outstanding: neither revoked nor expired at Now
+	Now     time.Time
 }
 
 // SessionCursor is a place in the list of active sessions; the zero value is its beginning.
@@ -190,8 +226,20 @@ type Clients interface {
 type Audit interface {
 	// AppendAudit adds e; an event that is there already is left as it is, without an error.
 	AppendAudit(ctx context.Context, e AuditEvent) error
-	// AuditSince lists up to limit events at or after since, in order of At, ID.
-	AuditSince(ctx context.Context, since time.Time, limit int) ([]AuditEvent, error)
+	// ListAudit lists up to limit events of q after the place, in order of At, ID.
+	ListAudit(ctx context.Context, q AuditQuery, after Place, limit int) ([]AuditEvent, error)
+	// ScrubAudit takes Source away from an event: its user has deleted the account. Again is a no-op.
+	ScrubAudit(ctx context.Context, id string) (bool, error)
+	// PurgeAudit deletes up to limit events before the time, oldest first, and returns how many. Purging what has expired is no step of any
+	// protocol: it need not be one operation on one document.
+	PurgeAudit(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// AuditQuery says which events are listed; the zero value is all.
+type AuditQuery struct {
+	Since, Until time.Time // from Since on, before Until; zero is unbounded
+	Type         string    // an exact type, or with a final dot all that begin so (`sign_in.`); "" is any
+	UserID       string    // the actor or the target; "" is any
 }
 
 // Keys signs, verifies, seals and tells the time. *keys.Replica is the one implementation.

@@ -22,6 +22,7 @@ type postage struct {
 	challenge string
 	send      int64
 	giveUpAt  time.Time
+	drop      bool // never to leave: made only so that the work is equal
 }
 
 func (p *Provider) post(ctx context.Context, l Letter, e postage, now time.Time) error {
@@ -34,7 +35,7 @@ func (p *Provider) post(ctx context.Context, l Letter, e postage, now time.Time)
 		return internal("seal letter", err)
 	}
 	m := Mail{
-		ID: e.id, Sealed: sealed, Challenge: e.challenge, Send: e.send, CreatedAt: now, DueAt: now,
+		ID: e.id, Sealed: sealed, Drop: e.drop, Challenge: e.challenge, Send: e.send, CreatedAt: now, DueAt: now,
 		LeaseUntil: now.Add(firstLease + p.set.Skew), By: randomID(), Tries: 1, GiveUpAt: e.giveUpAt,
 	}
 	err = done(ctx, func() error { return p.store.InsertMail(ctx, m) })

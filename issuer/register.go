@@ -55,7 +55,7 @@ func (p *Provider) openRegistration(ctx context.Context, who Requester, r Regist
 	if err != nil {
 		return t, err
 	}
-	o := opening{purpose: PurposeRegister, userID: newUserID(), clientID: client, address: email, decoy: taken, letter: LetterWelcome, locale: who.Locale, reg: &reg}
+	o := opening{purpose: PurposeRegister, userID: newUserID(), clientID: client, address: email, decoy: taken, locale: who.Locale, reg: &reg}
 	return p.openChallenge(ctx, who, o, now)
 }
 

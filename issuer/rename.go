@@ -35,6 +35,12 @@ func (p *Provider) rename(ctx context.Context, u User, display string, now time.
 		}
 		// A claim of its own each time round: one made for an older NameRev may be let go by anyone who meets it.
 		want, err := p.claimName(ctx, u, display, randomID(), now)
+		if errors.Is(err, errStaleClaim) {
+			if u, err = again(ctx, func() (User, error) { return p.store.User(ctx, u.ID) }); err != nil {
+				return u, err
+			}
+			continue
+		}
 		if err != nil {
 			return u, err
 		}
@@ -96,14 +102,18 @@ func (p *Provider) moveName(ctx context.Context, u User, display string, now tim
 	return next, next.State == UserActive && next.NameRev == rev+1 && next.Username == display, nil
 }
 
-// finishNameMove is steps 3 and 4 by somebody who met the identifier of a move whose maker is gone.
+// finishNameMove is steps 3 and 4 by somebody who met the identifier of a move whose maker is gone. Of a disabled account it waits: if it was let go, a
+// maker who is only slow could still make the move once the account is enabled, to a name that is not the account's any more.
 func (p *Provider) finishNameMove(ctx context.Context, u User, i Identifier) (owner User, free bool, err error) {
 	next, moved, err := p.moveName(ctx, u, i.Payload.Username, p.now())
 	if err != nil {
 		return User{}, false, err
 	}
-	if !moved {
-		return User{}, true, p.release(ctx, i)
+	switch {
+	case !moved && next.State == UserDisabled && next.NameRev == i.Rev:
+		return next, false, nil
+	case !moved:
+		return p.letGo(ctx, next, i)
 	}
 	return next, false, p.settleIdentifier(ctx, i)
 }
@@ -133,6 +143,15 @@ func (p *Provider) releaseAll(ctx context.Context, u User, began time.Time) erro
 }
 
 func isName(identifier string) bool { return strings.HasPrefix(identifier, "name:") }
+
+// addressOf is the address of an identifier that is one, else "".
+func addressOf(identifier string) string {
+	address, ok := strings.CutPrefix(identifier, "email:")
+	if !ok {
+		return ""
+	}
+	return address
+}
 
 // nameIdentifier is the identifier of a username, "" for none.
 func nameIdentifier(username string) string {

@@ -31,7 +31,7 @@ func (p *Provider) resend(ctx context.Context, who Requester, challengeID string
 	if c.NextSendAt.After(now) {
 		return Ticket{}, rateLimited(c.NextSendAt.Sub(now))
 	}
-	a, err := p.challengeAccount(c)
+	a, err := p.codesAccount(c)
 	if err != nil {
 		return Ticket{}, err
 	}
@@ -44,11 +44,7 @@ func (p *Provider) resend(ctx context.Context, who Requester, challengeID string
 	if err != nil {
 		return Ticket{}, p.unjudged(ctx, budget, att, p.set.LimitCodes, err)
 	}
-	kind := LetterCode
-	if c.Purpose == PurposeRegister {
-		kind = LetterWelcome
-	}
-	return ticket(challengeID, c, now), p.mailCode(ctx, who, c, kind, code, now)
+	return ticket(challengeID, c, now), p.mailCode(ctx, who, c, code, now)
 }
 
 // replaceCode puts a new code in place of the one that c holds.
@@ -93,12 +89,11 @@ func (p *Provider) readChallenge(ctx context.Context, challengeID string, now ti
 	return c, nil
 }
 
-// challengeAccount is whose budgets a challenge counts against. A register or reset challenge counts by address: by user it would tell
-// which addresses have one.
-func (p *Provider) challengeAccount(c Challenge) (account, error) {
-	if c.Purpose == PurposeRegister || c.Purpose == PurposeReset {
-		key, err := p.blind("address", c.Address)
-		return account{key: key}, err
+// codesAccount is whose budget the mails of a challenge count against: the address's, unless it is one that the user has proven.
+func (p *Provider) codesAccount(c Challenge) (account, error) {
+	switch c.Purpose {
+	case PurposeRegister, PurposeReset, PurposeEmail:
+		return p.addressAccount(c.Address)
 	}
 	return account{key: c.UserID, device: c.Device}, nil
 }

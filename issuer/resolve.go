@@ -30,9 +30,11 @@ func (p *Provider) resolve(ctx context.Context, i Identifier) (owner User, free 
 	case u.State == UserDeleted:
 		return User{}, true, p.release(ctx, i)
 	case p.isCurrent(u, i.ID):
-		return u, false, p.settleIdentifier(ctx, i)
+		return u, false, p.settleMove(ctx, u, i)
 	case i.Kind == IdentifierMove && i.Payload != nil && i.Rev == u.NameRev && isName(i.ID):
 		return p.finishNameMove(ctx, u, i)
+	case i.Kind == IdentifierMove && i.Rev == u.EmailRev && addressOf(i.ID) != "":
+		return p.finishEmailMove(ctx, u, i)
 	}
 	return User{}, true, p.release(ctx, i)
 }
@@ -59,6 +61,14 @@ func (p *Provider) isCurrent(u User, identifier string) bool {
 	}
 	_, key, err := CanonicalUsername(u.Username)
 	return err == nil && identifier == NameKey(key)
+}
+
+// letGo deletes the identifier of a move that was not made, unless the user, as read after the claim, has come there another way.
+func (p *Provider) letGo(ctx context.Context, u User, i Identifier) (owner User, free bool, err error) {
+	if u.State != UserDeleted && p.isCurrent(u, i.ID) {
+		return u, false, p.settleMove(ctx, u, i)
+	}
+	return User{}, true, p.release(ctx, i)
 }
 
 // settleIdentifier makes it firm; done before is fine.
@@ -94,8 +104,12 @@ func (p *Provider) owner(ctx context.Context, identifier string) (u User, found 
 	return u, !free && err == nil, err
 }
 
+// errStaleClaim: the same user has moved on since the claim was made up, and is about to come here again. To take that move's identifier over would
+// make it one of a move that can't be made, which anyone may delete, while the user is on its way.
+var errStaleClaim = unavailable(errors.New("an identifier is claimed by a newer move of its user"))
+
 // claim is the commit of a registration or a move: it inserts the identifier, or finds it claimed by the same act before. False when another
-// user has it. what was met on the way is resolved.
+// user has it. What was met on the way is resolved. errStaleClaim is unavailable to who does not look for it.
 func (p *Provider) claim(ctx context.Context, want Identifier) (bool, error) {
 	for range 8 {
 		err := done(ctx, func() error { return p.store.InsertIdentifier(ctx, want) })
@@ -113,6 +127,8 @@ func (p *Provider) claim(ctx context.Context, want Identifier) (bool, error) {
 			return false, err
 		case met.Claim == want.Claim:
 			return true, nil
+		case met.UserID == want.UserID && met.Kind == IdentifierMove && met.Rev > want.Rev:
+			return false, errStaleClaim
 		case met.UserID == want.UserID:
 			hit, err := again(ctx, func() (bool, error) { return p.store.ReclaimIdentifier(ctx, met.Claim, want) })
 			if err != nil || hit {

@@ -31,7 +31,7 @@ func TestSignInsAreAudited(t *testing.T) {
 	if err := p.LogoutAll(ctx, who, me); err != nil {
 		t.Fatal(err)
 	}
-	events, err := w.store.AuditSince(ctx, time.Time{}, 100)
+	events, err := w.store.ListAudit(ctx, issuer.AuditQuery{}, issuer.Place{}, 100)
 	if err != nil {
 		t.Fatal(err)
 	}

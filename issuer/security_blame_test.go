@@ -141,7 +141,7 @@ func TestRefusedSignInsAreAudited(t *testing.T) {
 	s := w.signUp("ada@example.org")
 	_, err := w.replica(w.store).Login(t.Context(), who, issuer.LoginRequest{Email: "ada@example.org", Password: "wrong password"})
 	wantKind(t, err, issuer.KindInvalidCredentials)
-	events, err := w.store.AuditSince(t.Context(), time.Time{}, 100)
+	events, err := w.store.ListAudit(t.Context(), issuer.AuditQuery{}, issuer.Place{}, 100)
 	if err != nil {
 		t.Fatal(err)
 	}

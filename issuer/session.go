@@ -45,6 +45,12 @@ const (
 	RevokedReuse     RevokeReason = "reuse"
 	RevokedRefused   RevokeReason = "refused"     // the sign-in that made it was refused after all
 	RevokedKey       RevokeReason = "key_revoked" // a signing key was, and with it all that may be forged or stolen
+	RevokedEnded     RevokeReason = "ended"       // one session, by its owner from another one, or by an administrator
+	RevokedPassword  RevokeReason = "password_changed"
+	RevokedReset     RevokeReason = "password_reset"
+	RevokedDisabled  RevokeReason = "disabled"
+	RevokedDeleted   RevokeReason = "deleted"
+	RevokedRestored  RevokeReason = "restored" // the store was put back from a backup
 )
 
 // Revocation ends a session for good.

@@ -7,8 +7,9 @@ import (
 )
 
 // Settle is one pass over what is recorded and not yet carried out: a crash leaves an effect on the document that decided it,
-// and any replica's poll finishes it. It also reads the clients again. Each replica runs it every poll; two at once do no harm.
-// It goes on past a document that fails and returns all failures.
+// and any replica's poll finishes it. It also reads the clients and the kinds of password hashes again. Each replica runs it every poll; two at once do no harm.
+// What one step leaves (a move that is finished leaves a release) a later one of the same pass ends. It goes on past a document that fails and returns
+// all failures.
 func (p *Provider) Settle(ctx context.Context) error {
 	began := p.now()
 	self := func(id string) string { return id }
@@ -23,12 +24,13 @@ func (p *Provider) Settle(ctx context.Context) error {
 	}
 	return errors.Join(
 		p.LoadClients(ctx),
+		p.LoadHashKinds(ctx),
 		eachRecorded(ctx, p.store.PendingUsers, self, withUser(p.sweep)),
-		eachRecorded(ctx, p.store.ReleasingUsers, self, withUser(p.releaseAll)),
 		eachRecorded(ctx, p.store.OpenIdentifiers, func(i Identifier) string { return i.ID }, func(i Identifier) error {
 			_, _, err := p.resolve(ctx, i)
 			return err
 		}),
+		eachRecorded(ctx, p.store.ReleasingUsers, self, withUser(p.releaseAll)),
 		eachRecorded(ctx, p.store.NoticeSessions, func(s Session) string { return s.ID }, func(s Session) error { return p.tellOfTheft(ctx, s) }),
 	)
 }

@@ -128,7 +128,7 @@ func TestTheft(t *testing.T) {
 			told++
 		}
 	}
-	events, err := w.store.AuditSince(ctx, time.Time{}, 100)
+	events, err := w.store.ListAudit(ctx, issuer.AuditQuery{}, issuer.Place{}, 100)
 	if err != nil || told != 1 || !slices.ContainsFunc(events, func(e issuer.AuditEvent) bool { return e.Type == "token.reuse" && e.SID == first.SID }) {
 		t.Errorf("told %d times, audit %+v, %v", told, events, err)
 	}
@@ -220,12 +220,12 @@ func TestRefreshOperations(t *testing.T) {
 	counted := conformance.Counting(w.store)
 	p := w.replica(counted)
 	next, err := p.Refresh(t.Context(), who, s.RefreshToken)
-	if got := counted.Counts(); err != nil || !maps.Equal(got, map[string]int{"RotateSession": 1}) {
+	if got := counted.Operations(); err != nil || !maps.Equal(got, map[string]int{"RotateSession": 1}) {
 		t.Errorf("a refresh costs %v, %v", got, err)
 	}
 	counted.Reset()
 	if _, err := p.Refresh(t.Context(), who, s.RefreshToken); err != nil || counted.Total() != 2 {
-		t.Errorf("a retry costs %v, %v", counted.Counts(), err)
+		t.Errorf("a retry costs %v, %v", counted.Operations(), err)
 	}
 	counted.Reset()
 	forged := next.RefreshToken[:20] + "ABCD" + next.RefreshToken[24:]
@@ -234,7 +234,7 @@ func TestRefreshOperations(t *testing.T) {
 		wantKind(t, err, issuer.KindInvalidToken)
 	}
 	if counted.Total() != 0 {
-		t.Errorf("forgeries cost %v", counted.Counts())
+		t.Errorf("forgeries cost %v", counted.Operations())
 	}
 }
 
@@ -248,7 +248,7 @@ func TestNoEnumeration(t *testing.T) {
 		counted := conformance.Counting(w.store)
 		mails := w.mails.count()
 		err := run(w.replica(counted))
-		return counted.Counts(), w.mails.count() - mails, err
+		return counted.Operations(), w.mails.count() - mails, err
 	}
 	same := func(what string, a, b func(p *issuer.Provider) error) {
 		t.Helper()
@@ -311,7 +311,7 @@ func TestNothingBeforeTheCode(t *testing.T) {
 	if _, err := w.store.Identifier(t.Context(), issuer.EmailKey("ada@example.org")); !errors.Is(err, issuer.ErrNotFound) {
 		t.Errorf("an identifier before the code: %v", err)
 	}
-	users, err := w.store.ListUsers(t.Context(), issuer.UserCursor{}, 10)
+	users, err := w.store.ListUsers(t.Context(), issuer.UserQuery{}, issuer.Place{}, 10)
 	if err != nil || len(users) != 0 {
 		t.Errorf("users before the code: %v, %v", users, err)
 	}
@@ -410,7 +410,7 @@ func TestSourceLimit(t *testing.T) {
 	counted.Reset()
 	wantKind(t, try("::ffff:198.51.100.1"), issuer.KindRateLimited)
 	if counted.Total() != 0 {
-		t.Errorf("a full budget is asked of the store again: %v", counted.Counts())
+		t.Errorf("a full budget is asked of the store again: %v", counted.Operations())
 	}
 	wantKind(t, try("2001:db8:1:2::1"), issuer.KindInvalidCredentials)
 	w.clock.advance(time.Minute)
@@ -698,6 +698,6 @@ func TestBadRequests(t *testing.T) {
 	counted := conformance.Counting(w.store)
 	_, _ = w.replica(counted).Register(ctx, who, issuer.RegisterRequest{Email: strings.Repeat("x", 10_000), Password: password})
 	if counted.Total() != 0 {
-		t.Errorf("a bad request costs %v", counted.Counts())
+		t.Errorf("a bad request costs %v", counted.Operations())
 	}
 }

@@ -30,16 +30,19 @@ type User struct {
 	FamilyName    string
 	Locale        string // BCP 47; "" for none
 	Roles         []string
+	ResetRequired bool // no sign-in until the password is reset
 	CreatedAt     time.Time
 	LastLoginAt   time.Time // zero until the first sign-in
 
-	Ver     int64    // counts every act that sessions or challenges must notice
-	Cred    int64    // Ver of the last credential change; older challenges are dead
-	Epoch   int64    // Ver of the last end-all; older sessions are dead, except Keep
-	Keep    string   // sid that the last end-all spared; "" for none
-	Ops     []string // attempt ids of the last acts, newest last, at most OpsKept
-	Pending int64    // Ver whose effects on sessions are still to be carried out; 0 for none
-	Release []string // identifiers to be let go; empty for none
+	Ver     int64        // counts every act that sessions or challenges must notice
+	Cred    int64        // Ver of the last credential change; older challenges are dead
+	Epoch   int64        // Ver of the last end-all; older sessions are dead, except Keep
+	Keep    string       // sid that the last end-all spared; "" for none
+	Ops     []string     // attempt ids of the last acts, newest last, at most OpsKept
+	Pending int64        // Ver whose effects on sessions are still to be carried out; 0 for none
+	Why     RevokeReason // what sessions older than Epoch are revoked for
+	Notice  LetterKind   // what the owner is still to be told of the act that made Pending; "" for nothing
+	Release []string     // identifiers to be let go; empty for none
 
 	PendingAt time.Time // when Pending was recorded; zero for none
 	ReleaseAt time.Time // when the newest of Release was recorded; zero for none
@@ -68,7 +71,7 @@ type Identifier struct {
 	Claim     string // which act put it there; it is deleted or settled only under the claim that was read
 	Kind      IdentifierKind
 	Rev       int64 // EmailRev or NameRev that a move starts from
-	Payload   *User // the whole user, until it is inserted; of a username's move only Username, as typed
+	Payload   *User // the whole user, until it is inserted; of a username's move only Username, as typed; of an address's move only Ver, that the password was checked at
 	OpenSince time.Time
 }
 

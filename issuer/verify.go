@@ -3,7 +3,6 @@ package issuer
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"signet/keys"
@@ -11,8 +10,7 @@ import (
 
 // Verify is the code step: it completes a sign-in or a registration and is the only place where the first tokens of a session come from.
 //
-//  1. Count the attempt before comparing: the account's budget, then the challenge's tries.
-//  2. Compare. Right: take the attempt out of the account's budget.
+//  1. and 2. Count the attempt, then compare (prove.go).
 //  3. A registration commits: claim the address, insert the user (complete.go).
 //  4. Read the user; refuse unless it is active and nothing that the password step saw has changed. Insert the session, under the sid that the
 //     challenge was born with, so that doing it again finds it.
@@ -36,7 +34,12 @@ func (p *Provider) verify(ctx context.Context, who Requester, r VerifyRequest, a
 	if err := p.takeSource(ctx, who, now); err != nil {
 		return TokenSet{}, err
 	}
-	c, err := p.provenChallenge(ctx, who, r, att, now)
+	c, err := p.provenChallenge(ctx, who, r, att, now, func(c Challenge) error {
+		if c.Purpose != PurposeLogin && c.Purpose != PurposeRegister {
+			return errChallengeExpired
+		}
+		return nil
+	})
 	if err != nil {
 		return TokenSet{}, err
 	}
@@ -60,75 +63,6 @@ func (p *Provider) verify(ctx context.Context, who Requester, r VerifyRequest, a
 		p.log.Warn().Err(err).Str("sid", s.ID).Msg("a sign-in goes without a device token")
 	}
 	return t, nil
-}
-
-// provenChallenge is the challenge, once its code was given: steps 1 and 2.
-func (p *Provider) provenChallenge(ctx context.Context, who Requester, r VerifyRequest, att string, now time.Time) (Challenge, error) {
-	c, err := p.readChallenge(ctx, r.ChallengeID, now)
-	if err != nil {
-		return c, err
-	}
-	if c.Purpose != PurposeLogin && c.Purpose != PurposeRegister {
-		return c, errChallengeExpired
-	}
-	code, ok := cleanCode(r.Code, c.CodeLength)
-	if !ok {
-		return c, fields{{Field: "code", Message: "must be the digits that were mailed"}}.err()
-	}
-	a, err := p.challengeAccount(c)
-	if err != nil {
-		return c, err
-	}
-	budget := a.budget("guesses", c.Purpose)
-	if err := p.take(ctx, budget, att, p.set.LimitGuesses, now); err != nil {
-		return c, err
-	}
-	if c, err = p.countAndCompare(ctx, c, code, att, now); KindOf(err) == KindInvalidCode {
-		account := c.UserID
-		if c.Purpose == PurposeRegister {
-			account = "" // there is none yet
-		}
-		p.auditRefusal(ctx, who, account, c.ClientID, "code", now)
-		return c, err
-	} else if err != nil {
-		return c, p.unjudged(ctx, budget, att, p.set.LimitGuesses, err)
-	}
-	return c, p.giveBack(ctx, budget, att, p.set.LimitGuesses)
-}
-
-// countAndCompare: invalid_code is a verdict; any other error means that nothing was compared.
-func (p *Provider) countAndCompare(ctx context.Context, c Challenge, code, att string, now time.Time) (Challenge, error) {
-	c, err := p.countTry(ctx, c, att, now)
-	if err != nil {
-		return c, err
-	}
-	match, err := p.codeMatches(ctx, c, code)
-	if err == nil && !match {
-		err = errInvalidCode
-	}
-	return c, err
-}
-
-// countTry adds the attempt to the challenge's tries and returns the document that is compared with.
-func (p *Provider) countTry(ctx context.Context, c Challenge, att string, now time.Time) (Challenge, error) {
-	next, hit, err := applied(ctx, func() (Challenge, bool, error) {
-		return p.store.CountTry(ctx, c.ID, c.Purpose, att, p.set.CodeAttempts, now)
-	})
-	if err != nil || hit {
-		return next, err
-	}
-	next, err = again(ctx, func() (Challenge, error) { return p.store.Challenge(ctx, c.ID) })
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return next, errChallengeExpired
-	case err != nil:
-		return next, err
-	case next.State != ChallengeOpen || !next.ExpiresAt.After(now):
-		return next, errChallengeExpired
-	case slices.Contains(next.Tries, att):
-		return next, nil
-	}
-	return next, errTooManyAttempts
 }
 
 // openSession makes the account if there is none yet, then the session: steps 3 to 5.

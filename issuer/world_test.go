@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -39,13 +40,25 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	c := &clock{now: epoch}
 	w := &world{t: t, clock: c, keys: newTestKeys(c), mails: &postbag{}, set: settings()}
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "signet.db"), sqlite.Options{Wall: c.Now})
+	s, err := sqlite.Open(t.Context(), filepath.Join(worldDir(t), "signet.db"), sqlite.Options{Wall: c.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	w.store = s
 	return w
+}
+
+// worldDir is in memory where there is such a place: what outlives a power failure is the store's own tests' to ask, and thousands of interleavings need no
+// disk.
+func worldDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "signet-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 func settings() issuer.Settings {
@@ -61,16 +74,27 @@ func settings() issuer.Settings {
 // replica is a Provider of its own on the world's store, or on a wrapper of it.
 func (w *world) replica(store issuer.Store) *issuer.Provider {
 	w.t.Helper()
+	return w.made(store, w.keys, w.hasher())
+}
+
+func (w *world) hasher() *issuer.Hasher {
+	w.t.Helper()
 	h, err := issuer.NewHasher(issuer.HasherConfig{MemoryKiB: 8, Time: 1, Threads: 1, Slots: 8, Queue: 100})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	p := issuer.New(issuer.Deps{Settings: w.set, Store: store, Keys: w.keys, Hasher: h, Postman: w.mails, Observer: ignore{}, Log: zerolog.Nop()})
+	return h
+}
+
+// made is a Provider of these parts that has read the clients of the world's store.
+func (w *world) made(store issuer.Store, k issuer.Keys, h *issuer.Hasher) *issuer.Provider {
+	w.t.Helper()
+	p := issuer.New(issuer.Deps{Settings: w.set, Store: store, Keys: k, Hasher: h, Postman: w.mails, Observer: ignore{}, Log: zerolog.Nop()})
 	all, err := w.store.AllClients(w.t.Context())
 	if err != nil || len(all) == 0 {
 		w.t.Fatalf("clients: %v, %v", all, err)
 	}
-	loaded := issuer.New(issuer.Deps{Settings: w.set, Store: w.store, Keys: w.keys, Hasher: h, Postman: w.mails, Observer: ignore{}, Log: zerolog.Nop()})
+	loaded := issuer.New(issuer.Deps{Settings: w.set, Store: w.store, Keys: k, Hasher: h, Postman: w.mails, Observer: ignore{}, Log: zerolog.Nop()})
 	if err := loaded.LoadClients(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
@@ -204,7 +228,7 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// postbag is the mail that left.
+// postbag is the mail that left, but for what is dropped unsent.
 type postbag struct {
 	mu    sync.Mutex
 	mails []issuer.Mail
@@ -221,7 +245,7 @@ func (b *postbag) letters(to string) (out []issuer.Letter) {
 	defer b.mu.Unlock()
 	for _, m := range b.mails {
 		var l issuer.Letter
-		if json.Unmarshal(m.Sealed, &l) == nil && l.To == to {
+		if !m.Drop && json.Unmarshal(m.Sealed, &l) == nil && l.To == to {
 			out = append(out, l)
 		}
 	}

@@ -149,7 +149,11 @@ func (r *Replica) load(ctx context.Context) (*Ring, error) {
 	if v := r.view.Load(); v != nil && v.ring.Version == doc.Version && v.ring.By == doc.By {
 		return v.ring, nil
 	}
-	return decodeRing(doc)
+	ring, err := decodeRing(doc)
+	if err == nil && ring.Restarting != "" {
+		return nil, ErrRestarting
+	}
+	return ring, err
 }
 
 // wentBack says whether what is stored lacks something of what the store confirmed to this replica within R. Later than that nothing signs

@@ -71,6 +71,7 @@ type Ring struct {
 	TTL        Lease     `json:"ttl"`         // longest token life
 	Revoked    []string  `json:"revoked,omitempty"`
 	Dropped    []Dropped `json:"dropped,omitempty"`
+	Restarting string    `json:"restarting,omitempty"` // id of a restore that is not complete; nobody serves by the ring until it is
 }
 
 func (r *Ring) clone() *Ring {

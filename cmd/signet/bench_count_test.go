@@ -114,7 +114,7 @@ func (c *counting) reset() {
 
 func (c *counting) want(t *testing.T, what string, operations map[string]int, signatures int64) {
 	t.Helper()
-	if got := c.store.Counts(); !maps.Equal(got, operations) {
+	if got := c.store.Operations(); !maps.Equal(got, operations) {
 		t.Errorf("%s: storage operations %v, want %v", what, got, operations)
 	}
 	if got := c.signed.Load(); got != signatures {

@@ -20,7 +20,7 @@ type Config struct {
 
 	Listen      string `name:"listen" kind:"listen" default:"127.0.0.1:8080" help:"address to serve on; port 0 takes a free one"`
 	OpsListen   string `name:"ops_listen" kind:"listen" help:"address for /metrics, /healthz and /readyz; without one, /metrics is on the main address for loopback callers only"`
-	AdminListen string `name:"admin_listen" kind:"listen" help:"address for the admin API (reserved: this release has none, and nothing listens there)"`
+	AdminListen string `name:"admin_listen" kind:"listen" help:"address for the admin API; without one it is on the main address"`
 	TLSCertFile string `name:"tls_cert_file" kind:"path" help:"PEM certificate chain; read again when it changes"`
 	TLSKeyFile  string `name:"tls_key_file" kind:"path" help:"PEM private key of the certificate; read again when it changes"`
 
@@ -30,6 +30,8 @@ type Config struct {
 
 	SMTPURL  string `name:"smtp_url" kind:"smtp" secret:"true" help:"mail server: smtp://user:pass@host:587 (STARTTLS demanded unless the host is loopback) or smtps://"`
 	MailFrom string `name:"mail_from" kind:"mailbox" help:"sender of mails (default: no-reply at the issuer's host)"`
+
+	MailTemplates string `name:"mail_templates" kind:"path" help:"folder with texts and layouts of mails that replace the built-in ones, file by file"`
 
 	AllowedOrigins []string       `name:"allowed_origins" kind:"origin" help:"web origins that may call /api/v1 from a browser, comma-separated"`
 	TrustedProxies []netip.Prefix `name:"trusted_proxies" help:"networks of the reverse proxies whose X-Forwarded-For and X-Forwarded-Proto count, as CIDRs, comma-separated"`
@@ -53,6 +55,9 @@ type Config struct {
 	LimitGuesses   Budget `name:"limit_guesses" default:"20/1h" help:"wrong codes per account; 0 for no limit"`
 	LimitPasswords Budget `name:"limit_passwords" default:"10/15m" help:"wrong passwords per account; 0 for no limit"`
 	LimitSource    Budget `name:"limit_source" default:"300/1m" help:"sign-in requests per source (IPv4 /24, IPv6 /64); 0 for no limit"`
+
+	SimpleJWTCompat bool          `name:"simplejwt_compat" default:"false" help:"serve the endpoints of Django's SimpleJWT too, and put token_type and user_id into access tokens"`
+	AuditRetention  time.Duration `name:"audit_retention" default:"400d" min:"0s" max:"3650d" help:"how long the audit log is kept; 0s for ever"`
 
 	Argon2Memory  KiB `name:"argon2_memory" default:"19MiB" min:"8KiB" max:"256MiB" help:"memory of one argon2id hash (RFC 9106), as 19MiB or 19456KiB"`
 	Argon2Time    int `name:"argon2_time" default:"2" min:"1" max:"64" help:"passes of argon2id"`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,9 @@ func addSettings(c *cobra.Command, uses []string) {
 			flags.StringArray(s.flag(), nil, help)
 		} else {
 			flags.String(s.flag(), "", help)
+		}
+		if s.ofField.Kind() == reflect.Bool {
+			flags.Lookup(s.flag()).NoOptDefVal = "true"
 		}
 		mark(flags, s.flag())
 		shown := uses == nil || slices.Contains(uses, s.key)

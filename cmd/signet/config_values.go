@@ -22,6 +22,8 @@ func parseValue(s *setting, v raw) (parsed any, expected string) {
 		return parseBoundedDuration(s, v.text)
 	case reflect.TypeFor[int]():
 		return parseCount(s, v.text)
+	case reflect.TypeFor[bool]():
+		return parseSwitch(v.text)
 	case reflect.TypeFor[KiB]():
 		return parseBoundedSize(s, v.text)
 	case reflect.TypeFor[Budget]():
@@ -58,6 +60,16 @@ func parseCount(s *setting, text string) (any, string) {
 		return nil, fmt.Sprintf("a whole number from %s to %s", s.min, s.max)
 	}
 	return n, ""
+}
+
+func parseSwitch(text string) (any, string) {
+	switch text {
+	case "true":
+		return true, ""
+	case "false":
+		return false, ""
+	}
+	return nil, "true or false"
 }
 
 func parseBoundedDuration(s *setting, text string) (any, string) {
@@ -225,6 +237,8 @@ func formatValue(v reflect.Value) string {
 		return value
 	case time.Duration:
 		return formatDuration(value)
+	case bool:
+		return strconv.FormatBool(value)
 	case int:
 		return strconv.Itoa(value)
 	case KiB:

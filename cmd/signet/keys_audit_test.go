@@ -47,7 +47,7 @@ func TestKeyCommandsAreAudited(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer st.Close(ctx)
-	events, err := st.AuditSince(ctx, time.Time{}, 200)
+	events, err := st.ListAudit(ctx, issuer.AuditQuery{}, issuer.Place{}, 200)
 	if err != nil {
 		t.Fatal(err)
 	}

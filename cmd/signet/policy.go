@@ -43,6 +43,7 @@ func (c *Config) provider() issuer.Settings {
 		LimitGuesses:    limit(c.LimitGuesses),
 		LimitPasswords:  limit(c.LimitPasswords),
 		LimitSource:     limit(c.LimitSource),
+		SimpleJWT:       c.SimpleJWTCompat,
 	}
 }
 

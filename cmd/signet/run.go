@@ -54,12 +54,12 @@ func (s *server) run(ctx context.Context) error {
 	worker := mail.NewWorker(mail.WorkerConfig{Store: st, Keys: ring, Sender: post.sender, Composer: post.composer, Skew: c.ClockSkew, Poll: c.KeyPoll,
 		Log: s.log, Observer: counts})
 	provider := issuer.New(issuer.Deps{Settings: c.provider(), Store: st, Keys: ring, Hasher: hasher, Postman: worker, Observer: counts, Log: s.log})
-	if err := provider.LoadClients(ctx); err != nil {
-		return fmt.Errorf("read the clients: %w", err)
+	if err := prepare(ctx, provider); err != nil {
+		return err
 	}
 	edge := handlers.Config{Issuer: c.Issuer, Provider: provider, Keys: ring, Store: st, Observer: counts, Log: s.log,
 		AllowedOrigins: c.AllowedOrigins, AnyLoopbackOrigin: s.dev, TrustedProxies: c.TrustedProxies,
-		Metrics: counts.handler(), OpsListener: c.OpsListen != "", Mailbox: post.mailbox}
+		Metrics: counts.handler(), OpsListener: c.OpsListen != "", AdminListener: c.AdminListen != "", SimpleJWT: c.SimpleJWTCompat, Mailbox: post.mailbox}
 	front, err := s.listeners(ctx, edge)
 	if err != nil {
 		return err
@@ -69,6 +69,7 @@ func (s *server) run(ctx context.Context) error {
 	background.run("keys", func(ctx context.Context) error { ring.Run(ctx); return nil })
 	background.run("mail", func(ctx context.Context) error { worker.Run(ctx); return nil })
 	background.run("settle", s.settleLoop(provider))
+	background.run("retention", retentionLoop(st, c.AuditRetention, ring.Now, s.log))
 	background.run("tidy", tidyLoop(hasher))
 	if expiring, ok := st.(sweeper); ok {
 		background.run("sweep", s.sweepLoop(expiring, ring.Now))
@@ -77,6 +78,7 @@ func (s *server) run(ctx context.Context) error {
 		background.run("http", one.serve)
 	}
 	s.announce(front)
+	provider.RecordStart(ctx, s.recorded())
 	started()
 
 	select {
@@ -87,6 +89,17 @@ func (s *server) run(ctx context.Context) error {
 	s.shutdown(ctx, front, background, provider, worker)
 	s.log.Info().Str("event", "stopped").AnErr("error", err).Msg("stopped")
 	return err
+}
+
+// prepare reads what a provider must know before it answers anybody: the clients, and what a failed sign-in has to cost.
+func prepare(ctx context.Context, p *issuer.Provider) error {
+	if err := p.LoadClients(ctx); err != nil {
+		return fmt.Errorf("read the clients: %w", err)
+	}
+	if err := p.LoadHashKinds(ctx); err != nil {
+		return fmt.Errorf("read the kinds of password hashes: %w", err)
+	}
+	return nil
 }
 
 // startKeys checks the policy against this store, prints the arithmetic, and makes the ring if there is none.

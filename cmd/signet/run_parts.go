@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/hex"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -28,7 +29,7 @@ type post struct {
 
 // newPost sends to the mail server, or in development to the terminal and the mailbox.
 func (s *server) newPost() (post, error) {
-	composer, err := mail.NewComposer(s.config.Issuer, "")
+	composer, err := mail.NewComposer(s.config.Issuer, s.config.MailTemplates)
 	if err != nil {
 		return post{}, err
 	}
@@ -42,7 +43,7 @@ func (s *server) newPost() (post, error) {
 
 // front is one address that is served.
 type front struct {
-	name     string // "main" or "ops"
+	name     string // "main", "admin" or "ops"
 	listener net.Listener
 	server   *http.Server
 	tls      *tls.Config
@@ -50,7 +51,8 @@ type front struct {
 
 func (f *front) serve(context.Context) error { return serveOn(f.server, f.listener, f.tls) }
 
-// listeners prepares the main address and, when there is one, the operators'.
+// listeners prepares the main address and, where there are such, the administrators' and the operators'. Tokens pass over the first two, so that both
+// have TLS or neither has.
 func (s *server) listeners(ctx context.Context, edge handlers.Config) ([]*front, error) {
 	main := &front{name: "main", listener: s.main, server: newServer(handlers.New(edge), s.log)}
 	if s.config.TLSCertFile != "" {
@@ -61,6 +63,13 @@ func (s *server) listeners(ctx context.Context, edge handlers.Config) ([]*front,
 		main.tls = files.config()
 	}
 	all := []*front{main}
+	if s.config.AdminListen != "" {
+		l, err := listen(ctx, "SIGNET_ADMIN_LISTEN", s.config.AdminListen)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, &front{name: "admin", listener: l, server: newServer(handlers.AdminHandler(edge), s.log), tls: main.tls})
+	}
 	if s.config.OpsListen != "" {
 		l, err := listen(ctx, "SIGNET_OPS_LISTEN", s.config.OpsListen)
 		if err != nil {
@@ -77,9 +86,6 @@ func (s *server) announce(all []*front) {
 		s.log.Info().Str("event", "listening").Str("listener", f.name).Str("addr", f.listener.Addr().String()).Str("issuer", s.config.Issuer).
 			Bool("tls", f.tls != nil).Str("store", s.config.storeName()).Msg("listening")
 	}
-	if s.config.AdminListen != "" {
-		s.log.Warn().Str("event", "admin.reserved").Msg("SIGNET_ADMIN_LISTEN is reserved: this release has no admin API, and nothing listens there")
-	}
 	if u, err := url.Parse(s.config.Issuer); err == nil && s.config.OpsListen == "" && !isLoopbackHost(u.Hostname()) {
 		s.log.Warn().Str("event", "metrics.shared").Msg("/metrics is on the main address, for this machine alone: set SIGNET_OPS_LISTEN, or name a local reverse proxy in SIGNET_TRUSTED_PROXIES, so that it can't pass strangers on")
 	}
@@ -92,6 +98,15 @@ func (s *server) announce(all []*front) {
 		devBanner(s.out, s.config.Issuer, s.config.storeName(), policyBrief(arithmetic))
 	}
 	s.log.Info().Str("event", "started").Float64("ms", float64(time.Since(s.began).Microseconds())/1000).Msg("started")
+}
+
+// recorded is what the audit log is told of a start: nothing in it is a secret.
+func (s *server) recorded() string {
+	mode := "serve"
+	if s.dev {
+		mode = "serve --dev"
+	}
+	return fmt.Sprintf("%s: signet %s, issuer %s, store %s", mode, buildVersion().Version, s.config.Issuer, s.config.storeName())
 }
 
 // shutdown lets requests under way finish, ends the background work, and lets mails finish, all within the grace. The requests get two

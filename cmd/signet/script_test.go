@@ -21,6 +21,7 @@ func TestScripts(t *testing.T) {
 		"mode":   scriptMode,
 	}
 	maps.Copy(commands, keyScripts)
+	maps.Copy(commands, accountScripts)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

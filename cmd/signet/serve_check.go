@@ -11,6 +11,7 @@ import (
 
 	"signet/handlers"
 	"signet/issuer"
+	"signet/issuer/mail"
 	"signet/keys"
 )
 
@@ -45,6 +46,12 @@ func (l *loaded) checkServe(dev bool, known faults) faults {
 	}
 	if l.OpsListen != "" && l.OpsListen == l.Listen && !strings.HasSuffix(l.Listen, ":0") {
 		wrong("ops_listen", "another address than SIGNET_LISTEN")
+	}
+	if l.AdminListen != "" && (l.AdminListen == l.Listen || l.AdminListen == l.OpsListen) && !strings.HasSuffix(l.AdminListen, ":0") {
+		wrong("admin_listen", "another address than SIGNET_LISTEN and SIGNET_OPS_LISTEN")
+	}
+	if err := mail.CheckTemplates(l.MailTemplates); err != nil && !found.has("mail_templates") {
+		wrong("mail_templates", oneLineOf(err))
 	}
 	if l.RefreshIdleTTL > l.RefreshAbsoluteTTL && !found.has("refresh_absolute_ttl") {
 		wrong("refresh_idle_ttl", "no more than SIGNET_REFRESH_ABSOLUTE_TTL, which is "+formatDuration(l.RefreshAbsoluteTTL))

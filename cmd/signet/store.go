@@ -29,9 +29,15 @@ type sweeper interface {
 }
 
 // embedded closes the embedded store as the other is closed.
-type embedded struct{ *sqlite.Store }
+type embedded struct {
+	*sqlite.Store
+	lock *storeLock
+}
 
-func (e embedded) Close(context.Context) error { return e.Store.Close() }
+func (e embedded) Close(context.Context) error {
+	defer e.lock.release()
+	return e.Store.Close()
+}
 
 // embeddedFile is the embedded store's file in the data folder.
 func (c *Config) embeddedFile() string { return filepath.Join(c.DataDir, "signet.db") }
@@ -56,12 +62,20 @@ func openStore(ctx context.Context, c *Config, server bool) (store, error) {
 	}
 	if !server {
 		if _, err := os.Stat(c.embeddedFile()); errors.Is(err, fs.ErrNotExist) {
+			if err := c.unplaced(); err != nil {
+				return nil, fmt.Errorf("open the store: %w", err)
+			}
 			return nil, fmt.Errorf("there is no store at %s: set SIGNET_DATA_DIR or SIGNET_MONGODB_URI, or start the server once", c.embeddedFile())
 		}
 	}
-	s, err := sqlite.Open(ctx, c.embeddedFile(), sqlite.Options{AsIs: !server})
+	lock, err := shareStore(c)
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	return embedded{s}, nil
+	s, err := sqlite.Open(ctx, c.embeddedFile(), sqlite.Options{AsIs: !server})
+	if err != nil {
+		lock.release()
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	return embedded{s, lock}, nil
 }

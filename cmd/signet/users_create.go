@@ -8,9 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"signet/issuer"
@@ -21,11 +19,12 @@ var userSettings = append(slices.Clone(storeSettings), "issuer", "argon2_memory"
 
 // createFlags is the command line of users create.
 type createFlags struct {
-	email, username, givenName string
-	roles                      []string
-	verified                   bool
-	passwordStdin, generate    bool
-	ifMissing, asJSON          bool
+	email, username         string
+	givenName, familyName   string
+	roles                   []string
+	verified                bool
+	passwordStdin, generate bool
+	ifMissing, asJSON       bool
 }
 
 func newUsersCreate(p *program) *cobra.Command {
@@ -41,12 +40,8 @@ func newUsersCreate(p *program) *cobra.Command {
 			case f.passwordStdin == f.generate:
 				return misused("give one of --password-stdin and --generate-password")
 			}
-			l, err := p.configuration(c, userSettings)
-			if err != nil {
-				return err
-			}
-			return withStore(c.Context(), &l.Config, func(ctx context.Context, st store) error {
-				return p.createUser(ctx, &l.Config, st, f)
+			return p.operator(c, userSettings, commandTime, true, func(ctx context.Context, st store, provider *issuer.Provider) error {
+				return p.createUser(ctx, st, provider, f)
 			})
 		},
 	}
@@ -55,6 +50,7 @@ func newUsersCreate(p *program) *cobra.Command {
 	flags.StringVar(&f.email, "email", "", "the address codes are mailed to")
 	flags.StringVar(&f.username, "username", "", "another name to sign in with")
 	flags.StringVar(&f.givenName, "given-name", "", "given name")
+	flags.StringVar(&f.familyName, "family-name", "", "family name")
 	flags.StringArrayVar(&f.roles, "role", nil, "a role, such as admin; may be repeated")
 	flags.BoolVar(&f.verified, "verified", false, "the address is known to be the user's")
 	flags.BoolVar(&f.passwordStdin, "password-stdin", false, "read the password from standard input")
@@ -72,7 +68,7 @@ type createdUser struct {
 	Password string `json:"password,omitempty"`
 }
 
-func (p *program) createUser(ctx context.Context, c *Config, st store, f createFlags) error {
+func (p *program) createUser(ctx context.Context, st store, provider *issuer.Provider, f createFlags) error {
 	if f.ifMissing {
 		u, found, err := accountOf(ctx, st, f.email)
 		if err != nil {
@@ -82,24 +78,19 @@ func (p *program) createUser(ctx context.Context, c *Config, st store, f createF
 			return p.printCreated(createdUser{userInfo: infoOf(u)}, f.asJSON)
 		}
 	}
-	password, err := p.newPassword(f)
+	password, err := p.newPassword(f.generate)
 	if err != nil {
 		return err
 	}
-	hasher, err := issuer.NewHasher(c.hashing())
-	if err != nil {
-		return err
-	}
-	provider := issuer.New(issuer.Deps{Settings: c.provider(), Store: st, Keys: storeClock{at: time.Now}, Hasher: hasher, Log: zerolog.Nop()})
 	u, err := provider.CreateUser(ctx, issuer.NewUser{Email: f.email, Username: f.username, Password: password, GivenName: f.givenName,
-		Roles: f.roles, Verified: f.verified})
+		FamilyName: f.familyName, Roles: f.roles, Verified: f.verified})
 	if f.ifMissing && issuer.KindOf(err) == issuer.KindConflict { // perhaps made just now by somebody else
 		if there, found, lookup := accountOf(ctx, st, f.email); lookup == nil && found {
 			return p.printCreated(createdUser{userInfo: infoOf(there)}, f.asJSON)
 		}
 	}
 	if err != nil {
-		return plainRefusal(err)
+		return err
 	}
 	made := createdUser{userInfo: infoOf(u), Created: true}
 	if f.generate {
@@ -108,31 +99,19 @@ func (p *program) createUser(ctx context.Context, c *Config, st store, f createF
 	return p.printCreated(made, f.asJSON)
 }
 
-// accountOf finds the account that an address belongs to.
+// accountOf finds the account that an address belongs to. A registration that stopped half-way has none: creating resolves it.
 func accountOf(ctx context.Context, st store, email string) (issuer.User, bool, error) {
-	canonical, err := issuer.CanonicalEmail(email)
-	if err != nil {
+	if _, err := issuer.CanonicalEmail(email); err != nil {
 		return issuer.User{}, false, fmt.Errorf("--email: %w", err)
 	}
-	i, err := st.Identifier(ctx, issuer.EmailKey(canonical))
-	if errors.Is(err, issuer.ErrNotFound) {
-		return issuer.User{}, false, nil
-	}
-	if err != nil {
-		return issuer.User{}, false, err
-	}
-	u, err := st.User(ctx, i.UserID)
-	if errors.Is(err, issuer.ErrNotFound) {
-		return issuer.User{}, false, nil // a registration that stopped half-way; creating resolves it
-	}
-	return u, err == nil && u.State != issuer.UserDeleted && u.Email == canonical, err
+	return accountWithEmail(ctx, st, email)
 }
 
 // passwordLimit is what is read of standard input: more than any password may have, so that a longer one is refused, not cut.
 const passwordLimit = 4 << 10
 
-func (p *program) newPassword(f createFlags) (string, error) {
-	if f.generate {
+func (p *program) newPassword(generate bool) (string, error) {
+	if generate {
 		return rand.Text(), nil
 	}
 	data, err := io.ReadAll(io.LimitReader(p.in, passwordLimit))
@@ -161,7 +140,7 @@ func (p *program) printCreated(u createdUser, asJSON bool) error {
 	return nil
 }
 
-// plainRefusal says a refusal in the words for the caller, field by field.
+// plainRefusal says a refusal in the words for the caller, field by field. nil stays nil.
 func plainRefusal(err error) error {
 	var e *issuer.Error
 	if !errors.As(err, &e) {

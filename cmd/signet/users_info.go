@@ -32,13 +32,3 @@ func infoOf(u issuer.User) userInfo {
 	}
 	return i
 }
-
-// storeClock tells the time to a provider that only makes accounts, on behalf of an operator whose command has no key-encryption key and so
-// can't sign, verify or derive anything: the embedded interface is nil, and CreateUser asks for nothing but the time.
-type storeClock struct {
-	issuer.Keys
-	at func() time.Time
-}
-
-// Now implements issuer.Keys.
-func (c storeClock) Now() time.Time { return c.at() }

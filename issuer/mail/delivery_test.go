@@ -170,7 +170,7 @@ func TestWhatIsStillValidLeavesWhenTheServerIsBack(t *testing.T) {
 	to := map[string]string{}
 	for _, m := range server.all() {
 		to[m.to] = m.header(t).Get("Message-ID")
-		if text, _ := parts(t, m); number.FindString(text) != "048213" || !strings.HasPrefix(text, "048213 ") {
+		if text, _ := parts(t, m); firstNumber.FindString(text) != "048213" || !strings.HasPrefix(text, "048213 ") {
 			t.Errorf("the text is %q", text)
 		}
 	}

@@ -36,13 +36,13 @@ func describeDevice(p phrases, userAgent string) string {
 	}
 	switch {
 	case app != "" && system != "":
-		return strings.NewReplacer("{app}", app, "{system}", system).Replace(p.DeviceOn)
+		return p.say("device_on", "app", app, "system", system)
 	case app != "":
 		return app
 	case system != "":
 		return system
 	}
-	return p.DeviceUnknown
+	return p.say("device_unknown")
 }
 
 func find(signs []sign, text string) string {

@@ -77,7 +77,10 @@ func helloName(from *mail.Address) string {
 }
 
 // Send holds one dialogue. It ends the moment ctx does, at whatever stage: the connection is closed under it.
-func (s *smtpSender) Send(ctx context.Context, m Message) error {
+func (s *smtpSender) Send(ctx context.Context, m Message) error { return s.send(ctx, m, &Dialogue{}) }
+
+// send keeps in d how far it came.
+func (s *smtpSender) send(ctx context.Context, m Message, d *Dialogue) error {
 	body, err := s.encode(m)
 	if err != nil {
 		return err
@@ -88,9 +91,10 @@ func (s *smtpSender) Send(ctx context.Context, m Message) error {
 		return failed(StageConnect, err)
 	}
 	defer connection.Close()
+	d.Peer = connection.RemoteAddr().String()
 	stop := context.AfterFunc(ctx, func() { connection.Close() })
 	defer stop()
-	if failure := s.converse(connection, m.To, body); failure != nil {
+	if failure := s.converse(connection, m.To, body, d); failure != nil {
 		if ctx.Err() != nil {
 			return &Failure{Stage: failure.Stage, Err: context.Cause(ctx)}
 		}
@@ -100,15 +104,17 @@ func (s *smtpSender) Send(ctx context.Context, m Message) error {
 }
 
 // converse is the dialogue of RFC 5321 section 3, from the banner to QUIT.
-func (s *smtpSender) converse(connection net.Conn, to string, body []byte) *Failure {
+func (s *smtpSender) converse(connection net.Conn, to string, body []byte, d *Dialogue) *Failure {
 	client, failure := s.open(&limitedConn{Conn: connection, left: replyLimit})
 	if failure != nil {
 		return failure
 	}
+	d.secured(client, s.url.Scheme)
 	if s.url.User != nil {
 		if err := s.login(client); err != nil {
 			return failed(StageAuth, err)
 		}
+		d.Authenticated = true
 	}
 	if err := client.Mail("<" + s.from.Address + ">"); err != nil {
 		return failed(StageFrom, err)
@@ -126,6 +132,7 @@ func (s *smtpSender) converse(connection net.Conn, to string, body []byte) *Fail
 	if err := w.Close(); err != nil {
 		return failed(StageAnswer, err)
 	}
+	d.heard(w)
 	// Accepted: whatever becomes of QUIT, sending it again would double it.
 	if connection.SetDeadline(time.Now().Add(quitWait)) == nil {
 		_ = client.Quit()

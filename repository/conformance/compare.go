@@ -20,6 +20,23 @@ func same[T any](t *testing.T, what string, got, want T) {
 	}
 }
 
+// sameInOrder is same for lists: first their ids, which say more than the documents.
+func sameInOrder[T any](t *testing.T, what string, got, want []T, id func(T) string) {
+	t.Helper()
+	ids := func(list []T) (ids []string) {
+		for _, v := range list {
+			ids = append(ids, id(v))
+		}
+		return ids
+	}
+	same(t, what, ids(got), ids(want))
+	for i := range min(len(got), len(want)) {
+		if id(got[i]) == id(want[i]) {
+			same(t, what+": "+id(got[i]), got[i], want[i])
+		}
+	}
+}
+
 // stored is a copy of v with the freedoms of a store taken out.
 func stored(v reflect.Value) reflect.Value {
 	c := reflect.New(v.Type()).Elem()

@@ -121,8 +121,8 @@ func Counting(s Store) *Counter {
 	return c
 }
 
-// Counts is how often each method was called, by its name, since the last Reset.
-func (c *Counter) Counts() map[string]int {
+// Operations is how often each method was called, by its name, since the last Reset.
+func (c *Counter) Operations() map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.counts)
@@ -130,7 +130,7 @@ func (c *Counter) Counts() map[string]int {
 
 // Total is the number of operations since the last Reset.
 func (c *Counter) Total() (n int) {
-	for _, v := range c.Counts() {
+	for _, v := range c.Operations() {
 		n += v
 	}
 	return n

@@ -91,11 +91,11 @@ func TestCounting(t *testing.T) {
 	_, _ = s.User(t.Context(), "nobody")
 	_, _ = s.User(t.Context(), "nobody")
 	s.StaleReads()
-	if got, want := s.Counts(), map[string]int{"CountSource": 1, "User": 2}; !maps.Equal(got, want) || s.Total() != 3 {
+	if got, want := s.Operations(), map[string]int{"CountSource": 1, "User": 2}; !maps.Equal(got, want) || s.Total() != 3 {
 		t.Errorf("counted %v, want %v", got, want)
 	}
 	if s.Reset(); s.Total() != 0 {
-		t.Errorf("after a reset: %v", s.Counts())
+		t.Errorf("after a reset: %v", s.Operations())
 	}
 }
 

@@ -26,8 +26,12 @@ func (f *faulty) RecordSignIn(ctx context.Context, id string, ver int64, at time
 	return three(f, "RecordSignIn", func() (issuer.User, bool, error) { return f.s.RecordSignIn(ctx, id, ver, at) })
 }
 
-func (f *faulty) EndAll(ctx context.Context, id string, ver int64, keep, att string, at time.Time) (issuer.User, bool, error) {
-	return three(f, "EndAll", func() (issuer.User, bool, error) { return f.s.EndAll(ctx, id, ver, keep, att, at) })
+func (f *faulty) ActOnUser(ctx context.Context, id string, a issuer.Act) (issuer.User, bool, error) {
+	return three(f, "ActOnUser", func() (issuer.User, bool, error) { return f.s.ActOnUser(ctx, id, a) })
+}
+
+func (f *faulty) ClearUserNotice(ctx context.Context, id string, ver int64) (bool, error) {
+	return two(f, "ClearUserNotice", func() (bool, error) { return f.s.ClearUserNotice(ctx, id, ver) })
 }
 
 func (f *faulty) ClearPending(ctx context.Context, id string, ver int64) (bool, error) {
@@ -54,8 +58,16 @@ func (f *faulty) ReleasingUsers(ctx context.Context, after string, limit int) ([
 	return two(f, "ReleasingUsers", func() ([]string, error) { return f.s.ReleasingUsers(ctx, after, limit) })
 }
 
-func (f *faulty) ListUsers(ctx context.Context, after issuer.UserCursor, limit int) ([]issuer.User, error) {
-	return two(f, "ListUsers", func() ([]issuer.User, error) { return f.s.ListUsers(ctx, after, limit) })
+func (f *faulty) ListUsers(ctx context.Context, q issuer.UserQuery, after issuer.Place, limit int) ([]issuer.User, error) {
+	return two(f, "ListUsers", func() ([]issuer.User, error) { return f.s.ListUsers(ctx, q, after, limit) })
+}
+
+func (f *faulty) HashKinds(ctx context.Context) ([]string, error) {
+	return two(f, "HashKinds", func() ([]string, error) { return f.s.HashKinds(ctx) })
+}
+
+func (f *faulty) Counts(ctx context.Context, now time.Time) (issuer.Counts, error) {
+	return two(f, "Counts", func() (issuer.Counts, error) { return f.s.Counts(ctx, now) })
 }
 
 func (f *faulty) InsertIdentifier(ctx context.Context, i issuer.Identifier) error {
@@ -80,6 +92,10 @@ func (f *faulty) DeleteIdentifier(ctx context.Context, id, claim string) (bool, 
 
 func (f *faulty) OpenIdentifiers(ctx context.Context, after string, limit int) ([]issuer.Identifier, error) {
 	return two(f, "OpenIdentifiers", func() ([]issuer.Identifier, error) { return f.s.OpenIdentifiers(ctx, after, limit) })
+}
+
+func (f *faulty) ListIdentifiers(ctx context.Context, after string, limit int) ([]issuer.Identifier, error) {
+	return two(f, "ListIdentifiers", func() ([]issuer.Identifier, error) { return f.s.ListIdentifiers(ctx, after, limit) })
 }
 
 func (f *faulty) InsertChallenge(ctx context.Context, c issuer.Challenge) error {
@@ -124,6 +140,18 @@ func (f *faulty) RedateRotation(ctx context.Context, sid string, gen int64, att 
 
 func (f *faulty) RevokeSession(ctx context.Context, sid string, r issuer.Revoking) (issuer.Session, bool, error) {
 	return three(f, "RevokeSession", func() (issuer.Session, bool, error) { return f.s.RevokeSession(ctx, sid, r) })
+}
+
+func (f *faulty) Reauthenticate(ctx context.Context, sid string, at, now time.Time) (issuer.Session, bool, error) {
+	return three(f, "Reauthenticate", func() (issuer.Session, bool, error) { return f.s.Reauthenticate(ctx, sid, at, now) })
+}
+
+func (f *faulty) ScrubSession(ctx context.Context, sid string) (bool, error) {
+	return two(f, "ScrubSession", func() (bool, error) { return f.s.ScrubSession(ctx, sid) })
+}
+
+func (f *faulty) ListSessions(ctx context.Context, q issuer.SessionQuery, after issuer.Place, limit int) ([]issuer.Session, error) {
+	return two(f, "ListSessions", func() ([]issuer.Session, error) { return f.s.ListSessions(ctx, q, after, limit) })
 }
 
 func (f *faulty) SessionsOf(ctx context.Context, userID, after string, limit int) ([]issuer.Session, error) {
@@ -198,8 +226,16 @@ func (f *faulty) AppendAudit(ctx context.Context, e issuer.AuditEvent) error {
 	return f.one("AppendAudit", func() error { return f.s.AppendAudit(ctx, e) })
 }
 
-func (f *faulty) AuditSince(ctx context.Context, since time.Time, limit int) ([]issuer.AuditEvent, error) {
-	return two(f, "AuditSince", func() ([]issuer.AuditEvent, error) { return f.s.AuditSince(ctx, since, limit) })
+func (f *faulty) ListAudit(ctx context.Context, q issuer.AuditQuery, after issuer.Place, limit int) ([]issuer.AuditEvent, error) {
+	return two(f, "ListAudit", func() ([]issuer.AuditEvent, error) { return f.s.ListAudit(ctx, q, after, limit) })
+}
+
+func (f *faulty) ScrubAudit(ctx context.Context, id string) (bool, error) {
+	return two(f, "ScrubAudit", func() (bool, error) { return f.s.ScrubAudit(ctx, id) })
+}
+
+func (f *faulty) PurgeAudit(ctx context.Context, before time.Time, limit int) (int, error) {
+	return two(f, "PurgeAudit", func() (int, error) { return f.s.PurgeAudit(ctx, before, limit) })
 }
 
 func (f *faulty) LoadRing(ctx context.Context) (keys.RingDocument, error) {

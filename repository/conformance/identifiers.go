@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -120,6 +121,26 @@ func openIdentifiers(t *testing.T, s Store) {
 	must(s.FirmIdentifier(t.Context(), "email:a", "c"))(t)
 	must(s.ReclaimIdentifier(t.Context(), "c", issuer.Identifier{ID: "email:firm", Claim: "d", Kind: issuer.IdentifierMove, OpenSince: base}))(t)
 	paging(t, []string{"email:A", "email:firm", "email:é", "name:a", "name:🦊"}, list)
+	t.Run("ListIdentifiers", func(t *testing.T) {
+		all := func(after string, limit int) (ids []string, err error) {
+			list, err := s.ListIdentifiers(t.Context(), after, limit)
+			for _, i := range list {
+				ids = append(ids, i.ID)
+				same(t, "a listed one", i, must(s.Identifier(t.Context(), i.ID))(t))
+			}
+			return ids, err
+		}
+		firmed := must(all("", 1000))(t)
+		for _, id := range []string{"email:a", "email:firm", "name:🦊"} {
+			if !slices.Contains(firmed, id) {
+				t.Errorf("%s is not listed", id)
+			}
+		}
+		if !slices.IsSorted(firmed) {
+			t.Errorf("out of order: %q", firmed)
+		}
+		paging(t, firmed, all)
+	})
 	one := must(s.OpenIdentifiers(t.Context(), "email:A", 1))(t)[0]
 	same(t, "a listed one", one, must(s.Identifier(t.Context(), "email:firm"))(t))
 }

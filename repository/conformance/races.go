@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -73,10 +74,10 @@ func inserted(err error) (bool, error) {
 func races(t *testing.T, s Store) {
 	insertRaces(t, s)
 	sessionRaces(t, s)
-	race(t, "EndAll", 1,
+	race(t, "ActOnUser", 1,
 		func(t *testing.T) string { u := sampleUser(); ok(t, s.InsertUser(t.Context(), u)); return u.ID },
 		func(ctx context.Context, id string, caller int) (bool, error) {
-			_, hit, err := s.EndAll(ctx, id, 7, "", fmt.Sprint(caller), base)
+			_, hit, err := s.ActOnUser(ctx, id, issuer.Act{Ver: 7, Att: fmt.Sprint(caller), At: base, EndAll: issuer.RevokedLogoutAll})
 			return hit, err
 		})
 	challenge := func(t *testing.T) string {
@@ -109,6 +110,8 @@ func races(t *testing.T, s Store) {
 			return s.ResealMail(ctx, id, sampleMail().Sealed, []byte{byte(caller)})
 		})
 	walkRace(t, s)
+	userWalkRace(t, s)
+	sessionWalkRace(t, s)
 	budgetRaces(t, s)
 	ringRaces(t, s)
 }
@@ -137,7 +140,7 @@ func insertRaces(t *testing.T, s Store) {
 		err := s.AppendAudit(ctx, issuer.AuditEvent{ID: id, Type: fmt.Sprint(caller), At: base})
 		return err == nil, err
 	})
-	if n := len(must(s.AuditSince(t.Context(), base, 2*rounds()))(t)); n != rounds() {
+	if n := len(must(s.ListAudit(t.Context(), issuer.AuditQuery{Since: base}, issuer.Place{}, 2*rounds()))(t)); n != rounds() {
 		t.Errorf("%d audit events, want one of each of %d rounds", n, rounds())
 	}
 }
@@ -243,8 +246,48 @@ func endedContext(t *testing.T, s Store) {
 	is(t, "SessionsOf", err, issuer.ErrUnknown)
 	_, err = s.SessionsActiveSince(ctx, base, issuer.SessionCursor{}, 5)
 	is(t, "SessionsActiveSince", err, issuer.ErrUnknown)
+	_, _, err = s.ActOnUser(ctx, newID("user"), issuer.Act{Att: "a"})
+	is(t, "ActOnUser", err, issuer.ErrUnknown)
+	_, err = s.ListUsers(ctx, issuer.UserQuery{Prefix: "a", Role: "b"}, issuer.Place{}, 5)
+	is(t, "ListUsers", err, issuer.ErrUnknown)
+	_, err = s.HashKinds(ctx)
+	is(t, "HashKinds", err, issuer.ErrUnknown)
+	_, err = s.Counts(ctx, base)
+	is(t, "Counts", err, issuer.ErrUnknown)
+	_, err = s.ListSessions(ctx, issuer.SessionQuery{Now: base}, issuer.Place{}, 5)
+	is(t, "ListSessions", err, issuer.ErrUnknown)
+	_, err = s.ListAudit(ctx, issuer.AuditQuery{UserID: "u"}, issuer.Place{}, 5)
+	is(t, "ListAudit", err, issuer.ErrUnknown)
+	_, err = s.PurgeAudit(ctx, base, 5)
+	is(t, "PurgeAudit", err, issuer.ErrUnknown)
 	_, err = s.ResealMail(ctx, newID("mail"), []byte("a"), []byte("b"))
 	is(t, "ResealMail", err, issuer.ErrUnknown)
 	_, _, err = s.TakeBudget(ctx, newID("key"), "a", 1, window, base)
 	is(t, "TakeBudget", err, issuer.ErrUnknown)
+}
+
+// whileChanging calls walk while four callers change something without a pause.
+func whileChanging(t *testing.T, change func(*rand.Rand) error, walk func()) {
+	t.Helper()
+	stop := make(chan struct{})
+	var changing sync.WaitGroup
+	for caller := range 4 {
+		changing.Go(func() {
+			rng := rand.New(rand.NewPCG(5, uint64(caller)))
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					if err := change(rng); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}
+		})
+	}
+	walk()
+	close(stop)
+	changing.Wait()
 }

@@ -44,7 +44,7 @@ func reopen(t *testing.T, h Harness) {
 	if n := len(must(s.AllClients(ctx))(t)); n != 2 {
 		t.Errorf("%d clients, want 2", n)
 	}
-	if n := len(must(s.AuditSince(ctx, base, 10))(t)); n != 1 {
+	if n := len(must(s.ListAudit(ctx, issuer.AuditQuery{Since: base}, issuer.Place{}, 10))(t)); n != 1 {
 		t.Errorf("%d audit events, want 1", n)
 	}
 	if n := len(must(s.Heartbeats(ctx))(t)); n != 1 {

@@ -30,6 +30,8 @@ func sessions(t *testing.T, s Store) {
 	inserting(t, s.InsertSession, read, func(d *issuer.Session) { d.UserID = "other" }, whole(t, sampleSession()), liveSession(), small)
 	raise(t, s)
 	revoke(t, s)
+	reauthenticate(t, s)
+	scrubSession(t, s)
 	sessionMethod(s, method[issuer.Session, struct{}]{
 		name:  "ClearNotice",
 		fresh: func() (issuer.Session, struct{}) { return sampleSession(), struct{}{} },

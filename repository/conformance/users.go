@@ -15,7 +15,7 @@ func sampleUser() issuer.User {
 		Username: "Zoë", NameRev: 5, PasswordHash: "$argon2id$v=19$m=19456$abc", GivenName: unicodeText, FamilyName: "O'Neil",
 		Locale: "pt-BR", Roles: []string{"admin", "user"}, CreatedAt: after(-time.Hour), LastLoginAt: after(-time.Minute),
 		Ver: 7, Cred: 6, Epoch: 4, Keep: "sid-kept", Ops: []string{"a1", "a2", "a3", "a4"}, Pending: 7,
-		Release: []string{"name:old", "email:old@example.com"}, PendingAt: after(-time.Second), ReleaseAt: after(-2 * time.Second),
+		Release: []string{"name:old", "email:old@example.com"}, ResetRequired: true, Why: issuer.RevokedPassword, Notice: issuer.LetterPasswordChanged, PendingAt: after(-time.Second), ReleaseAt: after(-2 * time.Second),
 	}
 }
 
@@ -32,7 +32,7 @@ func users(t *testing.T, s Store) {
 	})
 	rehash(t, s)
 	signIn(t, s)
-	endAll(t, s)
+	acts(t, s)
 	clearPending(t, s)
 	profile(t, s)
 	moveUsername(t, s)
@@ -82,40 +82,6 @@ func signIn(t *testing.T, s Store) {
 		again:  hits,
 		cases: []variant[issuer.User, args]{
 			{name: "the first ver", doc: func(u *issuer.User) { u.Ver = 0 }, arg: func(a *args) { a.ver = 0 }, hit: true},
-			{name: "disabled", doc: func(u *issuer.User) { u.State = issuer.UserDisabled }},
-			{name: "deleted", doc: func(u *issuer.User) { u.State = issuer.UserDeleted }},
-			{name: "ver has moved on", doc: func(u *issuer.User) { u.Ver++ }},
-			{name: "ver is lower", doc: func(u *issuer.User) { u.Ver-- }},
-		},
-	}).run(t)
-}
-
-func endAll(t *testing.T, s Store) {
-	type args struct {
-		ver       int64
-		keep, att string
-		at        time.Time
-	}
-	userMethod(s, method[issuer.User, args]{
-		name: "EndAll",
-		fresh: func() (issuer.User, args) {
-			u := sampleUser()
-			return u, args{u.Ver, "", "mine", base.Add(1500 * time.Microsecond)}
-		},
-		call: func(ctx context.Context, u issuer.User, a args) (*issuer.User, bool, error) {
-			return found(s.EndAll(ctx, u.ID, a.ver, a.keep, a.att, a.at))
-		},
-		effect: func(u issuer.User, a args) *issuer.User {
-			v := a.ver + 1
-			u.Ver, u.Cred, u.Epoch, u.Pending, u.PendingAt, u.Keep = v, v, v, v, a.at, a.keep
-			u.Ops = append(slices.Clone(u.Ops), a.att)
-			u.Ops = u.Ops[max(0, len(u.Ops)-issuer.OpsKept):]
-			return &u
-		},
-		cases: []variant[issuer.User, args]{
-			{name: "keep one", arg: func(a *args) { a.keep = "sid-mine" }, hit: true},
-			{name: "the first", doc: func(u *issuer.User) { *u = issuer.User{ID: u.ID, State: issuer.UserActive} }, arg: func(a *args) { a.ver = 0 }, hit: true},
-			{name: "room in ops", doc: func(u *issuer.User) { u.Ops = []string{"a1", "a2", "a3"} }, hit: true},
 			{name: "disabled", doc: func(u *issuer.User) { u.State = issuer.UserDisabled }},
 			{name: "deleted", doc: func(u *issuer.User) { u.State = issuer.UserDeleted }},
 			{name: "ver has moved on", doc: func(u *issuer.User) { u.Ver++ }},

@@ -3,6 +3,7 @@ package mongodb
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -47,9 +48,39 @@ func (s *Store) AppendAudit(ctx context.Context, e issuer.AuditEvent) error {
 	return err
 }
 
-// AuditSince implements issuer.Audit.
-func (s *Store) AuditSince(ctx context.Context, since time.Time, limit int) ([]issuer.AuditEvent, error) {
-	order := bson.D{{Key: "at", Value: 1}, {Key: "_id", Value: 1}}
-	found, err := list[auditDocument](ctx, s.audit, "list audit log", bson.M{"at": bson.M{"$gte": since}}, order, limit)
+// ListAudit implements issuer.Audit.
+func (s *Store) ListAudit(ctx context.Context, q issuer.AuditQuery, after issuer.Place, limit int) ([]issuer.AuditEvent, error) {
+	filter := beyond("at", after)
+	at := bson.M{"$gte": after.At}
+	if q.Since.After(after.At) {
+		at["$gte"] = q.Since
+	}
+	if !q.Until.IsZero() {
+		at["$lt"] = q.Until
+	}
+	filter["at"] = at
+	if strings.HasSuffix(q.Type, ".") {
+		filter["type"] = family(q.Type)
+	} else if q.Type != "" {
+		filter["type"] = q.Type
+	}
+	if q.UserID != "" {
+		filter["$and"] = bson.A{bson.M{"$or": bson.A{bson.M{"actor": q.UserID}, bson.M{"target": q.UserID}}}}
+	}
+	found, err := list[auditDocument](ctx, s.audit, "list audit log", filter, inOrder("at"), limit)
 	return mapAll(found, auditDocument.event), err
+}
+
+// ScrubAudit implements issuer.Audit.
+func (s *Store) ScrubAudit(ctx context.Context, id string) (bool, error) {
+	return changed(ctx, s.audit, "scrub audit event", id, bson.M{}, bson.M{"$unset": bson.M{"source": ""}})
+}
+
+// PurgeAudit implements issuer.Audit: purging what has expired is no step of a protocol.
+func (s *Store) PurgeAudit(ctx context.Context, before time.Time, limit int) (int, error) {
+	ids, err := listIDs(ctx, s.audit, "list audit events to purge", bson.M{"at": bson.M{"$lt": before}}, inOrder("at"), limit)
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	return purge(ctx, s.audit, "purge audit log", bson.M{"_id": bson.M{"$in": ids}})
 }

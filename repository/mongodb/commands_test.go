@@ -47,8 +47,8 @@ var commandCases = []commandCase{
 	{"RecordSignIn", func(ctx context.Context, s conformance.Store) error {
 		return answered(s.RecordSignIn(ctx, "u", 0, noon))
 	}, "findAndModify"},
-	{"EndAll", func(ctx context.Context, s conformance.Store) error {
-		return answered(s.EndAll(ctx, "u", 0, "k", "a", noon))
+	{"ActOnUser", func(ctx context.Context, s conformance.Store) error {
+		return answered(s.ActOnUser(ctx, "u", theAct("a")))
 	}, "findAndModify"},
 	{"ClearPending", func(ctx context.Context, s conformance.Store) error { return ignore(s.ClearPending(ctx, "u", 1)) }, "findAndModify"},
 	{"PendingUsers", func(ctx context.Context, s conformance.Store) error { return ignore(s.PendingUsers(ctx, "", 200)) }, "find"},
@@ -73,7 +73,7 @@ var commandCases = []commandCase{
 	}, "findAndModify findAndModify find"},
 	{"ReleasingUsers", func(ctx context.Context, s conformance.Store) error { return ignore(s.ReleasingUsers(ctx, "", 200)) }, "find"},
 	{"ListUsers", func(ctx context.Context, s conformance.Store) error {
-		return ignore(s.ListUsers(ctx, issuer.UserCursor{}, 200))
+		return ignore(s.ListUsers(ctx, issuer.UserQuery{}, issuer.Place{}, 200))
 	}, "find"},
 
 	{"InsertIdentifier", func(ctx context.Context, s conformance.Store) error {
@@ -161,7 +161,9 @@ var commandCases = []commandCase{
 	{"AppendAudit", func(ctx context.Context, s conformance.Store) error {
 		return s.AppendAudit(ctx, issuer.AuditEvent{ID: "e", At: noon})
 	}, "insert"},
-	{"AuditSince", func(ctx context.Context, s conformance.Store) error { return ignore(s.AuditSince(ctx, noon, 200)) }, "find"},
+	{"ListAudit", func(ctx context.Context, s conformance.Store) error {
+		return ignore(s.ListAudit(ctx, issuer.AuditQuery{Since: noon}, issuer.Place{}, 200))
+	}, "find"},
 
 	{"LoadRing", func(ctx context.Context, s conformance.Store) error { return ignore(s.LoadRing(ctx)) }, "find"},
 	{"SaveRing", func(ctx context.Context, s conformance.Store) error {
@@ -190,7 +192,7 @@ func take(ctx context.Context, s conformance.Store, att string) error {
 func answeredAt(_ bool, _ time.Time, err error) error { return err }
 
 // lists are the methods whose filters need no _id.
-var lists = strings.Fields("PendingUsers ReleasingUsers ListUsers OpenIdentifiers SessionsOf NoticeSessions SessionsActiveSince DueMails Mails QueuedMails AllClients AuditSince Heartbeats")
+var lists = strings.Fields("PendingUsers ReleasingUsers ListUsers OpenIdentifiers SessionsOf NoticeSessions SessionsActiveSince DueMails Mails QueuedMails AllClients ListAudit Heartbeats")
 
 // upserts are the methods that may insert what they don't find.
 var upserts = strings.Fields("TakeBudget CountSource StoreTime PutHeartbeat")

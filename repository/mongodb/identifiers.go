@@ -91,3 +91,9 @@ func (s *Store) OpenIdentifiers(ctx context.Context, after string, limit int) ([
 		bson.M{"open_since": present, "_id": bson.M{"$gt": after}}, byID, limit)
 	return mapAll(found, identifierDocument.identifier), err
 }
+
+// ListIdentifiers implements issuer.Identifiers.
+func (s *Store) ListIdentifiers(ctx context.Context, after string, limit int) ([]issuer.Identifier, error) {
+	found, err := list[identifierDocument](ctx, s.identifiers, "list identifiers", bson.M{"_id": bson.M{"$gt": after}}, byID, limit)
+	return mapAll(found, identifierDocument.identifier), err
+}

@@ -19,13 +19,19 @@ type collectionIndexes struct {
 // writes into the models: so each caller has models of its own.
 func indexes() []collectionIndexes {
 	return []collectionIndexes{
-		{"users", []mongo.IndexModel{sparse("pending"), sparse("release"), plain("created_at", "_id")}},
+		{"users", []mongo.IndexModel{
+			sparse("pending"), sparse("release"), plain("created_at", "_id"), plain("state", "created_at", "_id"), plain("roles", "created_at", "_id"),
+			plain("id_key"), sparse("email_key"), sparse("username_key"), sparse("given_key"), sparse("family_key"), sparse("hash_kind"),
+		}},
 		{"identifiers", []mongo.IndexModel{sparse("open_since")}},
-		{"sessions", []mongo.IndexModel{plain("user_id", "_id"), plain("active_hour", "_id"), sparse("notice"), expiring()}},
+		{"sessions", []mongo.IndexModel{
+			plain("user_id", "_id"), plain("active_hour", "_id"), sparse("notice"), expiring(),
+			plain("user_id", "ended", "created_at", "_id"), plain("ended", "created_at", "_id"),
+		}},
 		{"challenges", []mongo.IndexModel{expiring()}},
 		{"outbox", []mongo.IndexModel{plain("due_at", "_id"), plain("give_up_at"), expiring()}},
 		{"throttles", []mongo.IndexModel{expiring()}},
-		{"audit", []mongo.IndexModel{plain("at", "_id")}},
+		{"audit", []mongo.IndexModel{plain("at", "_id"), plain("actor", "at", "_id"), plain("target", "at", "_id")}},
 		{"keyring", []mongo.IndexModel{expiring()}},
 	}
 }

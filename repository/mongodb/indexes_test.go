@@ -134,7 +134,7 @@ func TestDocuments(t *testing.T) {
 	}
 	look(false)
 	for _, err := range []error{
-		answered(s.EndAll(ctx, "u", 0, "", "a", noon)), answered(s.MoveUsername(ctx, "u", 0, "n", "name:o", noon)),
+		answered(s.ActOnUser(ctx, "u", theAct("a"))), answered(s.MoveUsername(ctx, "u", 0, "n", "name:o", noon)),
 		answered(s.RevokeSession(ctx, "s", issuer.Revoking{At: noon, Notice: true})),
 		ignore(s.ReclaimIdentifier(ctx, "", issuer.Identifier{ID: "name:n", OpenSince: noon, Payload: &theUser})),
 	} {

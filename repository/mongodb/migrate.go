@@ -29,8 +29,9 @@ type schemaDocument struct {
 // migration is one step forward; that of index i makes version i+1.
 type migration func(ctx context.Context, db *mongo.Database) error
 
-// migrations: 1 is the first schema, which needs nothing but the indexes; these are looked after at every start. 2 gives sessions their active_hour.
-var migrations = []migration{createIndexes, dateSessions}
+// migrations: 1 is the first schema, which needs nothing but the indexes; these are looked after at every start. 2 gives sessions their active_hour, 3 users
+// and sessions what their lists need.
+var migrations = []migration{createIndexes, dateSessions, makeLists}
 
 // migrate brings db to the version that the steps end at; ErrNewerSchema when it is beyond that.
 func migrate(ctx context.Context, db *mongo.Database, steps []migration) error {

@@ -28,12 +28,7 @@ func dateSessions(ctx context.Context, db *mongo.Database) error {
 	if err := createIndexes(ctx, db); err != nil {
 		return err
 	}
-	for {
-		found, err := datePass(ctx, db.Collection("sessions"))
-		if err != nil || found == 0 {
-			return err
-		}
-	}
+	return untilNone(ctx, db.Collection("sessions"), datePass)
 }
 
 // datePass goes through the sessions without the field once, and says how many it found.

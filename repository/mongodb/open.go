@@ -141,9 +141,12 @@ func (s *Store) prepare(ctx context.Context, db *mongo.Database, asIs bool) erro
 	if err := migrate(ctx, db, migrations); err != nil {
 		return err
 	}
-	// The indexes, and what a replica of an older version wrote during the last upgrade; an index answers the second at once.
-	if err := dateSessions(ctx, db); err != nil {
-		return err
+	// The indexes, and what a replica of an older version wrote during the last upgrade; indexes answer at once
+	// what needs a date or keys, and what has ended takes one look at the sessions that have not.
+	for _, again := range []migration{dateSessions, makeLists} {
+		if err := again(ctx, db); err != nil {
+			return err
+		}
 	}
 	first := issuer.Client{ID: issuer.FirstPartyID, Name: "First-party apps", FirstParty: true, CreatedAt: time.Now()}
 	if err := s.InsertClient(ctx, first); err != nil && !errors.Is(err, issuer.ErrExists) {

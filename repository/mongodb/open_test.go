@@ -148,7 +148,7 @@ func TestDownServer(t *testing.T) {
 	for name, call := range map[string]func() error{
 		"User":       func() error { return ignore(s.User(t.Context(), "u")) },
 		"InsertUser": func() error { return s.InsertUser(t.Context(), issuer.User{ID: "u2"}) },
-		"EndAll":     func() error { return answered(s.EndAll(t.Context(), "u", 0, "", "a", noon)) },
+		"ActOnUser":  func() error { return answered(s.ActOnUser(t.Context(), "u", theAct("a"))) },
 		"Heartbeats": func() error { return ignore(s.Heartbeats(t.Context())) },
 		"Ping":       func() error { return s.Ping(t.Context()) },
 	} {

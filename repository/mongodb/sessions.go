@@ -33,6 +33,7 @@ type sessionDocument struct {
 	IP        string              `bson:"ip"`
 	Revoked   *revocationDocument `bson:"revoked,omitempty"`
 	Notice    bool                `bson:"notice,omitempty"`
+	Ended     bool                `bson:"ended,omitempty"` // with revoked, for the lists
 	TTLAt     time.Time           `bson:"ttl_at"`
 	Active    int64               `bson:"active_hour"`
 }
@@ -58,7 +59,7 @@ func fromSession(s issuer.Session) sessionDocument {
 		d.Recent[i] = supersededEntry(r)
 	}
 	if s.Revoked != nil {
-		d.Revoked = &revocationDocument{At: s.Revoked.At, Why: string(s.Revoked.Why)}
+		d.Ended, d.Revoked = true, &revocationDocument{At: s.Revoked.At, Why: string(s.Revoked.Why)}
 	}
 	return d
 }
@@ -139,11 +140,37 @@ func (s *Store) RevokeSession(ctx context.Context, sid string, r issuer.Revoking
 	if r.VerBelow != nil {
 		conditions["ver"] = bson.M{"$lt": *r.VerBelow}
 	}
-	set := bson.M{"revoked": revocationDocument{At: r.At, Why: string(r.Why)}}
+	set := bson.M{"revoked": revocationDocument{At: r.At, Why: string(r.Why)}, "ended": true}
 	if r.Notice {
 		set["notice"] = true
 	}
 	return s.changeSession(ctx, "revoke session", sid, conditions, bson.M{"$set": set})
+}
+
+// Reauthenticate implements issuer.Sessions.
+func (s *Store) Reauthenticate(ctx context.Context, sid string, at, now time.Time) (issuer.Session, bool, error) {
+	return s.changeSession(ctx, "reauthenticate session", sid,
+		bson.M{"idle_at": bson.M{"$gt": now}, "abs_at": bson.M{"$gt": now}}, bson.M{"$max": bson.M{"auth_time": at}})
+}
+
+// ScrubSession implements issuer.Sessions.
+func (s *Store) ScrubSession(ctx context.Context, sid string) (bool, error) {
+	return changed(ctx, s.sessions, "scrub session", sid, bson.M{"revoked": present}, bson.M{"$set": bson.M{"user_agent": "", "ip": ""}})
+}
+
+// ListSessions implements issuer.Sessions. A session without ended may yet have been revoked, by a replica of an older version.
+func (s *Store) ListSessions(ctx context.Context, q issuer.SessionQuery, after issuer.Place, limit int) ([]issuer.Session, error) {
+	filter := beyond("created_at", after)
+	filter["ended"] = true
+	if q.UserID != "" {
+		filter["user_id"] = q.UserID
+	}
+	if !q.Revoked {
+		filter["ended"], filter["revoked"] = nil, absent // null stands for absent, and is what the index holds then
+		filter["idle_at"], filter["abs_at"] = bson.M{"$gt": q.Now}, bson.M{"$gt": q.Now}
+	}
+	found, err := list[sessionDocument](ctx, s.sessions, "list sessions", filter, inOrder("created_at"), limit)
+	return mapAll(found, sessionDocument.session), err
 }
 
 // SessionsOf implements issuer.Sessions.

@@ -16,7 +16,7 @@ func TestConformance(t *testing.T) {
 	mongotest.Server(t)
 	substitute := mongotest.Substitute(t)
 	if substitute {
-		t.Log("callers of CountSource take turns, and walks over active sessions stop refreshes for a page: this server answers with documents as they became after it found them")
+		t.Log("callers of CountSource take turns, and pages of walks stop changes: this server answers with documents as they became after it found them")
 	}
 	opened := map[conformance.Store]struct {
 		*mongodb.Store
@@ -48,7 +48,7 @@ func TestConformance(t *testing.T) {
 
 // inTurns is a store on a server that changes documents under those who read them. It may return a counter which others have raised since:
 // to count what each caller was given there, they take turns. And it may answer a sorted page with a document that has moved on since it
-// was found, so that whoever goes on after it passes over what lies between: there a page and a refresh exclude each other.
+// was found, so that whoever goes on after it passes over what lies between: there a page and a change exclude each other.
 type inTurns struct {
 	*mongodb.Store
 	mu   sync.Mutex
@@ -59,6 +59,36 @@ func (s *inTurns) SessionsActiveSince(ctx context.Context, since time.Time, afte
 	s.page.Lock()
 	defer s.page.Unlock()
 	return s.Store.SessionsActiveSince(ctx, since, after, limit)
+}
+
+func (s *inTurns) ListSessions(ctx context.Context, q issuer.SessionQuery, after issuer.Place, limit int) ([]issuer.Session, error) {
+	s.page.Lock()
+	defer s.page.Unlock()
+	return s.Store.ListSessions(ctx, q, after, limit)
+}
+
+func (s *inTurns) ListUsers(ctx context.Context, q issuer.UserQuery, after issuer.Place, limit int) ([]issuer.User, error) {
+	s.page.Lock()
+	defer s.page.Unlock()
+	return s.Store.ListUsers(ctx, q, after, limit)
+}
+
+func (s *inTurns) RevokeSession(ctx context.Context, sid string, r issuer.Revoking) (issuer.Session, bool, error) {
+	s.page.RLock()
+	defer s.page.RUnlock()
+	return s.Store.RevokeSession(ctx, sid, r)
+}
+
+func (s *inTurns) UpdateProfile(ctx context.Context, id string, p issuer.ProfileChange) (issuer.User, bool, error) {
+	s.page.RLock()
+	defer s.page.RUnlock()
+	return s.Store.UpdateProfile(ctx, id, p)
+}
+
+func (s *inTurns) ActOnUser(ctx context.Context, id string, a issuer.Act) (issuer.User, bool, error) {
+	s.page.RLock()
+	defer s.page.RUnlock()
+	return s.Store.ActOnUser(ctx, id, a)
 }
 
 func (s *inTurns) RotateSession(ctx context.Context, r issuer.Rotation) (issuer.Session, bool, error) {

@@ -27,7 +27,7 @@ func TestOddText(t *testing.T) {
 		}
 	}
 	for _, id := range oddText {
-		if u, ok, err := s.EndAll(ctx, id, 0, id, id, noon); !ok || err != nil || u.ID != id || u.Keep != id || u.Email != id || !u.Did(id) {
+		if u, ok, err := s.ActOnUser(ctx, id, issuer.Act{Att: id, At: noon, EndAll: issuer.RevokedLogoutAll, Keep: id}); !ok || err != nil || u.ID != id || u.Keep != id || u.Email != id || !u.Did(id) {
 			t.Errorf("%.20q: %+v, %v, %v", id, u, ok, err)
 		}
 		if u, err := s.User(ctx, id); err != nil || u.Ver != 1 { // one act on each: none was on another's document
@@ -55,7 +55,7 @@ func TestTextThatIsNotUTF8(t *testing.T) {
 		if _, err := s.User(ctx, id); !errors.Is(err, issuer.ErrNotFound) {
 			t.Errorf("%q: read: %v", id, err)
 		}
-		if _, ok, err := s.EndAll(ctx, id, 0, "", "a", noon); ok || err != nil {
+		if _, ok, err := s.ActOnUser(ctx, id, theAct("a")); ok || err != nil {
 			t.Errorf("%q: changed: %v, %v", id, ok, err)
 		}
 		if ok, err := s.DeleteMail(ctx, id, "w"); ok || err != nil {
@@ -67,7 +67,7 @@ func TestTextThatIsNotUTF8(t *testing.T) {
 		if _, _, err := s.TakeBudget(ctx, id, "a", 1, 1e9, noon); err == nil {
 			t.Errorf("%q: a budget of it was taken", id)
 		}
-		if _, ok, err := s.EndAll(ctx, "a\uFFFD", 0, "", id, noon); ok || err == nil {
+		if _, ok, err := s.ActOnUser(ctx, "a\uFFFD", theAct(id)); ok || err == nil {
 			t.Errorf("%q: written as a value: %v, %v", id, ok, err)
 		}
 	}

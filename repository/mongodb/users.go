@@ -26,6 +26,7 @@ type userDocument struct {
 	FamilyName    string    `bson:"family_name"`
 	Locale        string    `bson:"locale"`
 	Roles         []string  `bson:"roles,omitempty"`
+	ResetRequired bool      `bson:"reset_required,omitempty"`
 	CreatedAt     time.Time `bson:"created_at"`
 	LastLoginAt   time.Time `bson:"last_login_at,omitempty"`
 	Ver           int64     `bson:"ver"`
@@ -35,17 +36,28 @@ type userDocument struct {
 	Ops           []string  `bson:"ops,omitempty"`
 	Pending       int64     `bson:"pending,omitempty"`
 	PendingAt     time.Time `bson:"pending_at,omitempty"`
+	Why           string    `bson:"why,omitempty"`
+	Notice        string    `bson:"notice,omitempty"`
 	Release       []string  `bson:"release,omitempty"`
 	ReleaseAt     time.Time `bson:"release_at,omitempty"`
+
+	HashKind    string `bson:"hash_kind,omitempty"` // of these see user_keys.go
+	IDKey       string `bson:"id_key"`
+	EmailKey    string `bson:"email_key,omitempty"`
+	UsernameKey string `bson:"username_key,omitempty"`
+	GivenKey    string `bson:"given_key,omitempty"`
+	FamilyKey   string `bson:"family_key,omitempty"`
 }
 
 func fromUser(u issuer.User) userDocument {
 	return userDocument{
 		ID: u.ID, State: string(u.State), Email: u.Email, EmailVerified: u.EmailVerified, EmailRev: u.EmailRev,
 		Username: u.Username, NameRev: u.NameRev, Hash: u.PasswordHash, GivenName: readable(u.GivenName),
-		FamilyName: readable(u.FamilyName), Locale: readable(u.Locale), Roles: u.Roles, CreatedAt: u.CreatedAt,
+		FamilyName: readable(u.FamilyName), Locale: readable(u.Locale), Roles: u.Roles, ResetRequired: u.ResetRequired, CreatedAt: u.CreatedAt,
 		LastLoginAt: u.LastLoginAt, Ver: u.Ver, Cred: u.Cred, Epoch: u.Epoch, Keep: u.Keep, Ops: u.Ops,
-		Pending: u.Pending, PendingAt: u.PendingAt, Release: u.Release, ReleaseAt: u.ReleaseAt,
+		Pending: u.Pending, PendingAt: u.PendingAt, Why: string(u.Why), Notice: string(u.Notice), Release: u.Release, ReleaseAt: u.ReleaseAt,
+		HashKind: issuer.HashKind(u.PasswordHash), IDKey: searchKey(u.ID), EmailKey: searchKey(u.Email), UsernameKey: searchKey(u.Username),
+		GivenKey: searchKey(u.GivenName), FamilyKey: searchKey(u.FamilyName),
 	}
 }
 
@@ -53,9 +65,9 @@ func (d userDocument) user() issuer.User {
 	return issuer.User{
 		ID: d.ID, State: issuer.UserState(d.State), Email: d.Email, EmailVerified: d.EmailVerified, EmailRev: d.EmailRev,
 		Username: d.Username, NameRev: d.NameRev, PasswordHash: d.Hash, GivenName: d.GivenName,
-		FamilyName: d.FamilyName, Locale: d.Locale, Roles: d.Roles, CreatedAt: d.CreatedAt,
+		FamilyName: d.FamilyName, Locale: d.Locale, Roles: d.Roles, ResetRequired: d.ResetRequired, CreatedAt: d.CreatedAt,
 		LastLoginAt: d.LastLoginAt, Ver: d.Ver, Cred: d.Cred, Epoch: d.Epoch, Keep: d.Keep, Ops: d.Ops,
-		Pending: d.Pending, PendingAt: d.PendingAt, Release: d.Release, ReleaseAt: d.ReleaseAt,
+		Pending: d.Pending, PendingAt: d.PendingAt, Why: issuer.RevokeReason(d.Why), Notice: issuer.LetterKind(d.Notice), Release: d.Release, ReleaseAt: d.ReleaseAt,
 	}
 }
 
@@ -72,7 +84,9 @@ func (s *Store) User(ctx context.Context, id string) (issuer.User, error) {
 
 // RehashPassword implements issuer.Users.
 func (s *Store) RehashPassword(ctx context.Context, id, old, next string) (bool, error) {
-	return changed(ctx, s.users, "rehash password", id, bson.M{"hash": old}, bson.M{"$set": bson.M{"hash": next}})
+	set, unset := bson.M{}, bson.M{}
+	putHash(set, unset, next)
+	return changed(ctx, s.users, "rehash password", id, bson.M{"hash": old}, assigned(set, unset))
 }
 
 // changeUser is change for an active user.
@@ -88,13 +102,9 @@ func (s *Store) RecordSignIn(ctx context.Context, id string, ver int64, at time.
 		bson.M{"$set": bson.M{"last_login_at": at, "email_verified": true}})
 }
 
-// EndAll implements issuer.Users.
-func (s *Store) EndAll(ctx context.Context, id string, ver int64, keep, att string, at time.Time) (issuer.User, bool, error) {
-	next := ver + 1
-	return s.changeUser(ctx, "end all sessions", id, bson.M{"ver": ver}, bson.M{
-		"$set":  bson.M{"ver": next, "cred": next, "epoch": next, "pending": next, "pending_at": at, "keep": keep},
-		"$push": bson.M{"ops": lastKept(issuer.OpsKept, att)},
-	})
+// ClearUserNotice implements issuer.Users.
+func (s *Store) ClearUserNotice(ctx context.Context, id string, ver int64) (bool, error) {
+	return changed(ctx, s.users, "clear notice of user", id, bson.M{"ver": ver}, bson.M{"$unset": bson.M{"notice": ""}})
 }
 
 // ClearPending implements issuer.Users.
@@ -110,21 +120,31 @@ func (s *Store) PendingUsers(ctx context.Context, after string, limit int) ([]st
 
 // UpdateProfile implements issuer.Users.
 func (s *Store) UpdateProfile(ctx context.Context, id string, p issuer.ProfileChange) (issuer.User, bool, error) {
-	set := bson.M{"state": string(issuer.UserActive)} // no change, so that the update is never empty
-	for field, value := range map[string]*string{"given_name": p.GivenName, "family_name": p.FamilyName, "locale": p.Locale} {
-		if value != nil {
-			set[field] = readable(*value)
+	set, unset := bson.M{"state": string(issuer.UserActive)}, bson.M{} // no change, so that the update is never empty
+	for _, f := range []struct {
+		field, key string
+		value      *string
+	}{{"given_name", "given_key", p.GivenName}, {"family_name", "family_key", p.FamilyName}, {"locale", "", p.Locale}} {
+		if f.value == nil {
+			continue
+		}
+		set[f.field] = readable(*f.value)
+		if f.key != "" {
+			putKey(set, unset, f.key, *f.value)
 		}
 	}
-	return s.changeUser(ctx, "update profile", id, bson.M{}, bson.M{"$set": set})
+	return s.changeUser(ctx, "update profile", id, bson.M{}, assigned(set, unset))
 }
 
 // MoveUsername implements issuer.Users.
 func (s *Store) MoveUsername(ctx context.Context, id string, rev int64, username, release string, at time.Time) (issuer.User, bool, error) {
-	set := bson.M{"username": username, "name_rev": rev + 1}
-	update := bson.M{"$set": set}
+	set, unset := bson.M{"username": username, "name_rev": rev + 1}, bson.M{}
+	putKey(set, unset, "username_key", username)
 	if release != "" {
 		set["release_at"] = at
+	}
+	update := assigned(set, unset)
+	if release != "" {
 		update["$addToSet"] = bson.M{"release": release}
 	}
 	return s.changeUser(ctx, "move username", id, bson.M{"name_rev": rev}, update)
@@ -166,15 +186,4 @@ func (s *Store) ClearRelease(ctx context.Context, id, identifier string, rev int
 // ReleasingUsers implements issuer.Users.
 func (s *Store) ReleasingUsers(ctx context.Context, after string, limit int) ([]string, error) {
 	return listIDs(ctx, s.users, "list releasing users", bson.M{"release": present, "_id": bson.M{"$gt": after}}, byID, limit)
-}
-
-// ListUsers implements issuer.Users.
-func (s *Store) ListUsers(ctx context.Context, after issuer.UserCursor, limit int) ([]issuer.User, error) {
-	beyond := bson.M{
-		"created_at": bson.M{"$gte": after.CreatedAt},
-		"$or":        bson.A{bson.M{"created_at": bson.M{"$gt": after.CreatedAt}}, bson.M{"_id": bson.M{"$gt": after.ID}}},
-	}
-	order := bson.D{{Key: "created_at", Value: 1}, {Key: "_id", Value: 1}}
-	found, err := list[userDocument](ctx, s.users, "list users", beyond, order, limit)
-	return mapAll(found, userDocument.user), err
 }

@@ -14,17 +14,20 @@ import (
 
 // collection is a table of documents of type T, by id.
 type collection[T any] struct {
-	table string
-	index func(*T) []any // the values of the columns that lists need, made from the document
-	pack  func(*T) ([]byte, error)
-	open  func(id, doc string) (T, error)
+	table   string
+	columns []string
+	index   func(*T) []any // the values of the columns that lists need, made from the document
+	// beside keeps what tables of their own hold of a document, in the operation that changes it; before is nil when it is new. nil for none.
+	beside func(x *tx, before, after *T) error
+	pack   func(*T) ([]byte, error)
+	open   func(id, doc string) (T, error)
 
-	insertSQL, selectSQL, updateSQL, updateAllSQL, deleteSQL string
+	insertSQL, selectSQL, updateSQL, deleteSQL string
 }
 
 // newCollection describes a table whose documents are stored as D, with columns beside them.
 func newCollection[T, D any](table string, columns []string, index func(*T) []any, pack func(*T) D, open func(string, *D) T) *collection[T] {
-	c := &collection[T]{table: table, index: index}
+	c := &collection[T]{table: table, columns: columns, index: index}
 	c.pack = func(t *T) ([]byte, error) { return json.Marshal(pack(t)) }
 	c.open = func(id, doc string) (t T, err error) {
 		var d D
@@ -34,11 +37,9 @@ func newCollection[T, D any](table string, columns []string, index func(*T) []an
 		return open(id, &d), nil
 	}
 	all := append(slices.Clone(columns), "doc")
-	set := strings.Join(all, " = ?, ") + " = ?"
 	c.insertSQL = fmt.Sprintf("INSERT INTO %s (%s, id) VALUES (?%s) ON CONFLICT (id) DO NOTHING", table, strings.Join(all, ", "), strings.Repeat(", ?", len(all)))
 	c.selectSQL = fmt.Sprintf("SELECT doc FROM %s WHERE id = ?", table)
-	c.updateSQL = fmt.Sprintf("UPDATE %s SET doc = ? WHERE id = ?", table)
-	c.updateAllSQL = fmt.Sprintf("UPDATE %s SET %s WHERE id = ?", table, set)
+	c.updateSQL = fmt.Sprintf("UPDATE %s SET doc = ?%%s WHERE id = ?", table)
 	c.deleteSQL = fmt.Sprintf("DELETE FROM %s WHERE id = ?", table)
 	return c
 }
@@ -90,7 +91,13 @@ func (c *collection[T]) insert(ctx context.Context, s *Store, id string, t *T) e
 		return unknown(err)
 	}
 	args := append(c.index(t), string(doc), id)
-	added, err := write(ctx, s.writer, func(x *tx) (int64, error) { return x.exec(c.insertSQL, args...) })
+	added, err := write(ctx, s.writer, func(x *tx) (int64, error) {
+		added, err := x.exec(c.insertSQL, args...)
+		if err != nil || added == 0 || c.beside == nil {
+			return added, err
+		}
+		return added, c.beside(x, nil, t)
+	})
 	if err == nil && added == 0 {
 		return fmt.Errorf("sqlite: %s %q: %w", c.table, id, issuer.ErrExists)
 	}
@@ -111,11 +118,15 @@ func (c *collection[T]) update(ctx context.Context, s *Store, id string, change 
 		if err != nil || !found {
 			return r, err
 		}
-		before := c.index(&t)
+		before := t
+		columns := c.index(&t)
 		if !change(&t) {
 			return r, nil
 		}
-		return outcome[T]{t, true}, c.put(x, id, &t, before)
+		if err := c.put(x, id, &t, columns); err != nil || c.beside == nil {
+			return outcome[T]{t, true}, err
+		}
+		return outcome[T]{t, true}, c.beside(x, &before, &t)
 	})
 	return r.doc, r.hit, err
 }
@@ -168,17 +179,19 @@ func (c *collection[T]) get(x *tx, id string) (t T, found bool, err error) {
 	return t, true, nil
 }
 
-// put writes a document back, and the columns beside it only if they changed: each is in an index.
+// put writes a document back, and those of the columns beside it that changed: each is in an index.
 func (c *collection[T]) put(x *tx, id string, t *T, before []any) error {
 	doc, err := c.pack(t)
 	if err != nil {
 		return unknown(err)
 	}
-	if index := c.index(t); !slices.Equal(index, before) {
-		_, err = x.exec(c.updateAllSQL, append(index, string(doc), id)...)
-		return err
+	set, args := "", []any{string(doc)}
+	for i, value := range c.index(t) {
+		if value != before[i] {
+			set, args = set+", "+c.columns[i]+" = ?", append(args, value)
+		}
 	}
-	_, err = x.exec(c.updateSQL, string(doc), id)
+	_, err = x.exec(fmt.Sprintf(c.updateSQL, set), append(args, id)...)
 	return err
 }
 
@@ -201,6 +214,14 @@ func (m millis) time() time.Time {
 
 // cut is t as it comes back from the store.
 func cut(t time.Time) time.Time { return stamp(t).time() }
+
+// unless is the value of a column that is NULL rather than empty.
+func unless(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
 
 // mark is the value of a column that is there only to be indexed where it is set.
 func mark(set bool) any {

@@ -173,7 +173,7 @@ func TestADamagedFileFailsWithoutPanic(t *testing.T) {
 			continue
 		}
 		// What is found missing in a damaged file may be answered as missing; what fails is unknown.
-		if _, err := s.ListUsers(t.Context(), issuer.UserCursor{}, 100); err != nil && !errors.Is(err, issuer.ErrUnknown) {
+		if _, err := s.ListUsers(t.Context(), issuer.UserQuery{}, issuer.Place{}, 100); err != nil && !errors.Is(err, issuer.ErrUnknown) {
 			t.Errorf("noise from %d: list: %v", from, err)
 		}
 		if err := s.InsertUser(t.Context(), newUser("new")); err != nil && !errors.Is(err, issuer.ErrUnknown) {
@@ -193,7 +193,7 @@ func TestADamagedDocumentIsUnknown(t *testing.T) {
 	}
 	_, read := s.User(t.Context(), "u")
 	_, _, changed := s.RecordSignIn(t.Context(), "u", 0, benchNow)
-	_, listed := s.ListUsers(t.Context(), issuer.UserCursor{}, 10)
+	_, listed := s.ListUsers(t.Context(), issuer.UserQuery{}, issuer.Place{}, 10)
 	for what, err := range map[string]error{"read": read, "changed": changed, "listed": listed} {
 		if !errors.Is(err, issuer.ErrUnknown) || !strings.Contains(err.Error(), "damaged") {
 			t.Errorf("%s: %v", what, err)

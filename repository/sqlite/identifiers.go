@@ -86,3 +86,8 @@ func (s *Store) DeleteIdentifier(ctx context.Context, id, claim string) (bool, e
 func (s *Store) OpenIdentifiers(ctx context.Context, after string, limit int) ([]issuer.Identifier, error) {
 	return identifiers.list(ctx, s, `SELECT id, doc FROM identifiers WHERE open IS NOT NULL AND id > ? ORDER BY id LIMIT ?`, after, limit)
 }
+
+// ListIdentifiers implements issuer.Identifiers.
+func (s *Store) ListIdentifiers(ctx context.Context, after string, limit int) ([]issuer.Identifier, error) {
+	return identifiers.list(ctx, s, `SELECT id, doc FROM identifiers WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -18,6 +19,7 @@ var ErrOlderSchema = errors.New("the database was written by an older version of
 type step struct {
 	sql  string
 	args func(now time.Time) []any // of the parameters in sql; nil for none
+	fill func(*tx) error           // what sql can't make; nil for nothing
 }
 
 // steps is the history of the schema: version n is what the first n steps make. A step that has been released never
@@ -26,6 +28,9 @@ var steps = []step{
 	{sql: tables},
 	{sql: firstParty, args: func(now time.Time) []any { return []any{now.UnixMilli()} }},
 	{sql: activeSessions},
+	{sql: userLists, fill: fillUsers},
+	{sql: sessionPages},
+	{sql: auditPages},
 }
 
 // The documents come last in a row, so that the columns of the lists are read without them.
@@ -74,6 +79,101 @@ const activeSessions = `
 ALTER TABLE sessions ADD COLUMN active_hour INTEGER;
 UPDATE sessions SET active_hour = max(coalesce(doc ->> '$.at', 0), coalesce(doc ->> '$.created_at', 0)) / 3600000;
 CREATE INDEX sessions_active ON sessions (active_hour, id);
+`
+
+// userLists finds users by what they begin with, by role and by state, and counts them; see user_lists.go. The documents are read in
+// order of users_created, which nothing needs afterwards.
+const userLists = `
+ALTER TABLE users ADD COLUMN state TEXT NOT NULL DEFAULT 'active';
+ALTER TABLE users ADD COLUMN hash_kind TEXT;
+CREATE INDEX users_hash_kind ON users (hash_kind) WHERE hash_kind IS NOT NULL;
+
+CREATE TABLE user_lists (list TEXT NOT NULL, created_at INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY (list, created_at, id)) STRICT, WITHOUT ROWID;
+CREATE TABLE user_terms (chunk INTEGER NOT NULL, term TEXT NOT NULL, created_at INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY (chunk, term, created_at, id)) STRICT, WITHOUT ROWID;
+CREATE TABLE user_chunks (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, id TEXT NOT NULL, users INTEGER NOT NULL) STRICT;
+CREATE UNIQUE INDEX user_chunks_place ON user_chunks (at, id);
+INSERT INTO user_chunks (n, at, id, users) VALUES (1, -9223372036854775808, '', 0);
+
+CREATE TABLE counts (what TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO counts (what, n) SELECT 'users ' || value, (SELECT count(*) FROM users WHERE doc ->> '$.state' = value) FROM json_each('["active", "disabled", "deleted"]');
+UPDATE users SET state = doc ->> '$.state';
+CREATE TRIGGER users_counted AFTER INSERT ON users BEGIN
+	UPDATE counts SET n = n + 1 WHERE what = 'users ' || NEW.state;
+END;
+CREATE TRIGGER users_recounted AFTER UPDATE OF state ON users BEGIN
+	UPDATE counts SET n = n - 1 WHERE what = 'users ' || OLD.state;
+	UPDATE counts SET n = n + 1 WHERE what = 'users ' || NEW.state;
+END;
+`
+
+// fillUsers makes what only Go can make of users who are there.
+func fillUsers(x *tx) error {
+	type row struct{ id, doc string }
+	for at, id := int64(math.MinInt64), ""; ; {
+		var page []row
+		err := x.rows(func(scan func(...any) error) error {
+			var r row
+			err := scan(&r.id, &r.doc, &at)
+			page = append(page, r)
+			return err
+		}, `SELECT id, doc, created_at FROM users WHERE (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT 1000`, at, id)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			_, err := x.exec(`DROP INDEX users_created`)
+			return err
+		}
+		for _, r := range page {
+			u, err := users.open(r.id, r.doc)
+			if err != nil {
+				return err
+			}
+			if _, err := x.exec(`UPDATE users SET hash_kind = ? WHERE id = ?`, kindOf(&u), r.id); err != nil {
+				return err
+			}
+			if err := enlist(x, nil, &u); err != nil {
+				return err
+			}
+			id = r.id
+		}
+	}
+}
+
+// sessionPages lists sessions in order of created_at, those that ended apart from the others, and counts them. ended is 0 while a session may be
+// used, 1 once it was revoked, and 2 when nothing was heard of it for a day after it had expired, which only the sweep says. ends_hour
+// is the hour in which it expires: it changes with active_hour, once an hour at most.
+const sessionPages = `
+ALTER TABLE sessions ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN ends_hour INTEGER NOT NULL DEFAULT 0;
+UPDATE sessions SET created_at = coalesce(doc ->> '$.created_at', 0), ended = doc ->> '$.revoked' IS NOT NULL,
+	ends_hour = min(coalesce(doc ->> '$.idle_at', 0), coalesce(doc ->> '$.abs_at', 0)) / 3600000;
+CREATE INDEX sessions_user_page ON sessions (user_id, ended, created_at, id);
+CREATE INDEX sessions_page ON sessions (ended, created_at, id);
+CREATE INDEX sessions_ends ON sessions (ends_hour) WHERE ended = 0;
+
+INSERT INTO counts (what, n) SELECT 'sessions ' || value, (SELECT count(*) FROM sessions WHERE ended = value) FROM json_each('[0, 1, 2]');
+CREATE TRIGGER sessions_counted AFTER INSERT ON sessions BEGIN
+	UPDATE counts SET n = n + 1 WHERE what = 'sessions ' || NEW.ended;
+END;
+CREATE TRIGGER sessions_recounted AFTER UPDATE OF ended ON sessions BEGIN
+	UPDATE counts SET n = n - 1 WHERE what = 'sessions ' || OLD.ended;
+	UPDATE counts SET n = n + 1 WHERE what = 'sessions ' || NEW.ended;
+END;
+CREATE TRIGGER sessions_discounted AFTER DELETE ON sessions BEGIN
+	UPDATE counts SET n = n - 1 WHERE what = 'sessions ' || OLD.ended;
+END;
+`
+
+// auditPages finds what somebody did, and what was done to somebody.
+const auditPages = `
+ALTER TABLE audit ADD COLUMN type TEXT NOT NULL DEFAULT '';
+ALTER TABLE audit ADD COLUMN actor TEXT;
+ALTER TABLE audit ADD COLUMN target TEXT;
+UPDATE audit SET type = coalesce(doc ->> '$.type', ''), actor = doc ->> '$.actor', target = doc ->> '$.target';
+CREATE INDEX audit_actor ON audit (actor, at, id) WHERE actor IS NOT NULL;
+CREATE INDEX audit_target ON audit (target, at, id) WHERE target IS NOT NULL;
 `
 
 // prepareSchema makes sure that the file is ours and has every step, and that it is in WAL mode, which the file remembers.
@@ -149,12 +249,23 @@ func migrate(ctx context.Context, conn *sql.Conn, now time.Time, steps []step) (
 		if _, err := conn.ExecContext(ctx, s.sql, args...); err != nil {
 			return fmt.Errorf("schema step %d: %w", version+1, err)
 		}
+		if s.fill != nil {
+			if err := fill(conn, s.fill); err != nil {
+				return fmt.Errorf("schema step %d: %w", version+1, err)
+			}
+		}
 		if _, err := conn.ExecContext(ctx, `INSERT INTO schema_version (version, applied_at) VALUES (?, ?)`, version+1, now.UnixMilli()); err != nil {
 			return err
 		}
 	}
 	_, err = conn.ExecContext(ctx, `COMMIT`)
 	return err
+}
+
+func fill(conn *sql.Conn, f func(*tx) error) error {
+	x := &tx{conn: conn, prepared: map[string]*sql.Stmt{}}
+	defer x.close()
+	return f(x)
 }
 
 // patiently repeats f while another process holds the file, for no longer than busy.

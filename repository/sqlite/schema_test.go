@@ -37,7 +37,10 @@ func TestAnOlderSchemaIsBroughtForward(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := old.InsertUser(t.Context(), newUser("kept")); err != nil {
+		_, err = write(t.Context(), old.writer, func(x *tx) (int64, error) {
+			return x.exec(`INSERT INTO users (id, created_at, doc) VALUES ('kept', 5, '{"state":"active","email":"Kept@example.com","created_at":5}')`)
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 		if err := old.Close(); err != nil {
@@ -49,6 +52,12 @@ func TestAnOlderSchemaIsBroughtForward(t *testing.T) {
 		}
 		if !exists(t, s, "kept") {
 			t.Errorf("from %d: what was there is gone", n)
+		}
+		if n < 4 { // since then the columns were written with the document
+			found, err := s.ListUsers(t.Context(), issuer.UserQuery{Prefix: "kept@"}, issuer.Place{}, 5)
+			if c, e := s.Counts(t.Context(), benchNow); len(found) != 1 || err != nil || c.Active != 1 || e != nil {
+				t.Errorf("from %d: found %v, %v, counted %v, %v", n, found, err, c, e)
+			}
 		}
 		if list, err := s.AllClients(t.Context()); err != nil || len(list) != 1 || list[0].ID != issuer.FirstPartyID {
 			t.Errorf("from %d: clients %v, %v", n, list, err)

@@ -66,12 +66,18 @@ func openSession(id string, d *sessionDoc) issuer.Session {
 }
 
 // A session is listed for its absolute lifetime, ended or not, and until its owner has been told of a theft.
-var sessions = newCollection("sessions", []string{"user_id", "notice", "ttl_at", "active_hour"},
+var sessions = newCollection("sessions", []string{"user_id", "notice", "ttl_at", "active_hour", "created_at", "ended", "ends_hour"},
 	func(s *issuer.Session) []any {
+		until := ttl(s.AbsAt)
 		if s.Notice {
-			return []any{s.UserID, mark(true), nil, s.ActiveHour()}
+			until = nil
 		}
-		return []any{s.UserID, nil, ttl(s.AbsAt), s.ActiveHour()}
+		var ended int64
+		if s.Revoked != nil {
+			ended = 1
+		}
+		ends := min(issuer.HourOf(s.IdleAt), issuer.HourOf(s.AbsAt))
+		return []any{s.UserID, mark(s.Notice), until, s.ActiveHour(), int64(stamp(s.CreatedAt)), ended, ends}
 	}, packSession, openSession)
 
 // InsertSession implements issuer.Sessions.
@@ -146,6 +152,29 @@ func (s *Store) RevokeSession(ctx context.Context, sid string, r issuer.Revoking
 		d.Notice = d.Notice || r.Notice
 		return true
 	})
+}
+
+// Reauthenticate implements issuer.Sessions.
+func (s *Store) Reauthenticate(ctx context.Context, sid string, at, now time.Time) (issuer.Session, bool, error) {
+	return sessions.update(ctx, s, sid, func(d *issuer.Session) bool {
+		if d.Ended(now) {
+			return false
+		}
+		d.AuthTime = later(d.AuthTime, cut(at))
+		return true
+	})
+}
+
+// ScrubSession implements issuer.Sessions.
+func (s *Store) ScrubSession(ctx context.Context, sid string) (bool, error) {
+	_, hit, err := sessions.update(ctx, s, sid, func(d *issuer.Session) bool {
+		if d.Revoked == nil {
+			return false
+		}
+		d.UserAgent, d.IP = "", ""
+		return true
+	})
+	return hit, err
 }
 
 // SessionsOf implements issuer.Sessions.

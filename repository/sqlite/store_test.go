@@ -59,7 +59,9 @@ func TestEveryListHasAnIndex(t *testing.T) {
 		func() error { return s.Ping(ctx) },
 		func() error { _, err := s.PendingUsers(ctx, "a", 5); return err },
 		func() error { _, err := s.ReleasingUsers(ctx, "a", 5); return err },
-		func() error { _, err := s.ListUsers(ctx, issuer.UserCursor{}, 5); return err },
+		func() error { _, err := s.ListUsers(ctx, issuer.UserQuery{}, issuer.Place{}, 5); return err },
+		func() error { _, err := s.HashKinds(ctx); return err },
+		func() error { _, err := s.ListIdentifiers(ctx, "a", 5); return err },
 		func() error { _, err := s.OpenIdentifiers(ctx, "a", 5); return err },
 		func() error { _, err := s.SessionsOf(ctx, "u", "a", 5); return err },
 		func() error { _, err := s.NoticeSessions(ctx, "a", 5); return err },
@@ -70,7 +72,10 @@ func TestEveryListHasAnIndex(t *testing.T) {
 			_, err := s.SessionsActiveSince(ctx, benchNow, issuer.SessionCursor{}, 5)
 			return err
 		},
-		func() error { _, err := s.AuditSince(ctx, benchNow, 5); return err },
+		func() error {
+			_, err := s.ListAudit(ctx, issuer.AuditQuery{Since: benchNow}, issuer.Place{}, 5)
+			return err
+		},
 		func() error { _, err := s.AllClients(ctx); return err },
 		func() error { _, err := s.Heartbeats(ctx); return err },
 	} {

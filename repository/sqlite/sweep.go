@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"signet/issuer"
 )
 
 // day is how long a document stays after the last moment that any step may need it, and the unit that ttl_at is rounded
@@ -38,7 +40,30 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limit int) (deleted in
 			}
 		}
 	}
-	return deleted, nil
+	return deleted, s.retire(ctx, now)
+}
+
+// retireSessions marks sessions that expired a day ago, which no replica takes for live any more, so that lists of live ones need not pass over them.
+const retireSessions = `UPDATE sessions SET ended = 2 WHERE id IN (SELECT id FROM sessions WHERE ended = 0 AND ends_hour < ? ORDER BY ends_hour LIMIT ?)`
+
+func (s *Store) retire(ctx context.Context, now time.Time) error {
+	for {
+		n, err := write(ctx, s.writer, func(x *tx) (int64, error) { return x.exec(retireSessions, issuer.HourOf(now.Add(-day)), sweepStep) })
+		if err != nil || n < sweepStep {
+			return err
+		}
+	}
+}
+
+// ForgetTransient deletes what a restored store must not go on with: codes that wait for an answer, mail on its way out, budgets, heartbeats. Again
+// is a no-op.
+func (s *Store) ForgetTransient(ctx context.Context) error {
+	for _, table := range []string{"challenges", "outbox", "throttles", "heartbeats"} {
+		if _, err := write(ctx, s.writer, func(x *tx) (int64, error) { return x.exec(`DELETE FROM ` + table) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func sweepQuery(table string) string {

@@ -54,6 +54,32 @@ func (t *tx) row(dest any, query string, args ...any) (found bool, err error) {
 	return err == nil, err
 }
 
+// rows passes the columns of each row to keep, which scans them.
+func (t *tx) rows(keep func(scan func(...any) error) error, query string, args ...any) (err error) {
+	defer t.note(&err)
+	s, err := t.prepare(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.Query(args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := keep(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (t *tx) close() {
+	for _, s := range t.prepared {
+		_ = s.Close()
+	}
+}
+
 func (t *tx) note(err *error) {
 	if *err != nil && t.broken == nil {
 		t.broken = *err

@@ -10,52 +10,69 @@ import (
 )
 
 type userDoc struct {
-	State         issuer.UserState `json:"state"`
-	Email         string           `json:"email,omitempty"`
-	EmailVerified bool             `json:"email_verified,omitempty"`
-	EmailRev      int64            `json:"email_rev,omitempty"`
-	Username      string           `json:"username,omitempty"`
-	NameRev       int64            `json:"name_rev,omitempty"`
-	PasswordHash  string           `json:"hash,omitempty"`
-	GivenName     string           `json:"given_name,omitempty"`
-	FamilyName    string           `json:"family_name,omitempty"`
-	Locale        string           `json:"locale,omitempty"`
-	Roles         []string         `json:"roles,omitempty"`
-	CreatedAt     millis           `json:"created_at,omitempty"`
-	LastLoginAt   millis           `json:"last_login_at,omitempty"`
-	Ver           int64            `json:"ver,omitempty"`
-	Cred          int64            `json:"cred,omitempty"`
-	Epoch         int64            `json:"epoch,omitempty"`
-	Keep          string           `json:"keep,omitempty"`
-	Ops           []string         `json:"ops,omitempty"`
-	Pending       int64            `json:"pending,omitempty"`
-	PendingAt     millis           `json:"pending_at,omitempty"`
-	Release       []string         `json:"release,omitempty"`
-	ReleaseAt     millis           `json:"release_at,omitempty"`
+	State         issuer.UserState    `json:"state"`
+	Email         string              `json:"email,omitempty"`
+	EmailVerified bool                `json:"email_verified,omitempty"`
+	EmailRev      int64               `json:"email_rev,omitempty"`
+	Username      string              `json:"username,omitempty"`
+	NameRev       int64               `json:"name_rev,omitempty"`
+	PasswordHash  string              `json:"hash,omitempty"`
+	GivenName     string              `json:"given_name,omitempty"`
+	FamilyName    string              `json:"family_name,omitempty"`
+	Locale        string              `json:"locale,omitempty"`
+	Roles         []string            `json:"roles,omitempty"`
+	ResetRequired bool                `json:"reset_required,omitempty"`
+	CreatedAt     millis              `json:"created_at,omitempty"`
+	LastLoginAt   millis              `json:"last_login_at,omitempty"`
+	Ver           int64               `json:"ver,omitempty"`
+	Cred          int64               `json:"cred,omitempty"`
+	Epoch         int64               `json:"epoch,omitempty"`
+	Keep          string              `json:"keep,omitempty"`
+	Ops           []string            `json:"ops,omitempty"`
+	Pending       int64               `json:"pending,omitempty"`
+	PendingAt     millis              `json:"pending_at,omitempty"`
+	Why           issuer.RevokeReason `json:"why,omitempty"`
+	Notice        issuer.LetterKind   `json:"notice,omitempty"`
+	Release       []string            `json:"release,omitempty"`
+	ReleaseAt     millis              `json:"release_at,omitempty"`
 }
 
 func packUser(u *issuer.User) userDoc {
 	return userDoc{
 		State: u.State, Email: u.Email, EmailVerified: u.EmailVerified, EmailRev: u.EmailRev, Username: u.Username, NameRev: u.NameRev,
-		PasswordHash: u.PasswordHash, GivenName: u.GivenName, FamilyName: u.FamilyName, Locale: u.Locale, Roles: u.Roles,
+		PasswordHash: u.PasswordHash, GivenName: u.GivenName, FamilyName: u.FamilyName, Locale: u.Locale, Roles: u.Roles, ResetRequired: u.ResetRequired,
 		CreatedAt: stamp(u.CreatedAt), LastLoginAt: stamp(u.LastLoginAt), Ver: u.Ver, Cred: u.Cred, Epoch: u.Epoch, Keep: u.Keep,
-		Ops: u.Ops, Pending: u.Pending, PendingAt: stamp(u.PendingAt), Release: u.Release, ReleaseAt: stamp(u.ReleaseAt),
+		Ops: u.Ops, Pending: u.Pending, PendingAt: stamp(u.PendingAt), Why: u.Why, Notice: u.Notice, Release: u.Release, ReleaseAt: stamp(u.ReleaseAt),
 	}
 }
 
 func openUser(id string, d *userDoc) issuer.User {
 	return issuer.User{
 		ID: id, State: d.State, Email: d.Email, EmailVerified: d.EmailVerified, EmailRev: d.EmailRev, Username: d.Username, NameRev: d.NameRev,
-		PasswordHash: d.PasswordHash, GivenName: d.GivenName, FamilyName: d.FamilyName, Locale: d.Locale, Roles: d.Roles,
+		PasswordHash: d.PasswordHash, GivenName: d.GivenName, FamilyName: d.FamilyName, Locale: d.Locale, Roles: d.Roles, ResetRequired: d.ResetRequired,
 		CreatedAt: d.CreatedAt.time(), LastLoginAt: d.LastLoginAt.time(), Ver: d.Ver, Cred: d.Cred, Epoch: d.Epoch, Keep: d.Keep,
-		Ops: d.Ops, Pending: d.Pending, PendingAt: d.PendingAt.time(), Release: d.Release, ReleaseAt: d.ReleaseAt.time(),
+		Ops: d.Ops, Pending: d.Pending, PendingAt: d.PendingAt.time(), Why: d.Why, Notice: d.Notice, Release: d.Release, ReleaseAt: d.ReleaseAt.time(),
 	}
 }
 
-var users = newCollection("users", []string{"created_at", "pending", "releasing"},
-	func(u *issuer.User) []any {
-		return []any{int64(stamp(u.CreatedAt)), mark(u.Pending != 0), mark(len(u.Release) > 0)}
-	}, packUser, openUser)
+var users = usersTable()
+
+func usersTable() *collection[issuer.User] {
+	c := newCollection("users", []string{"created_at", "pending", "releasing", "state", "hash_kind"},
+		func(u *issuer.User) []any {
+			return []any{int64(stamp(u.CreatedAt)), mark(u.Pending != 0), mark(len(u.Release) > 0), string(u.State), kindOf(u)}
+		}, packUser, openUser)
+	c.beside = enlist
+	return c
+}
+
+// kindOf is what it takes to compute the password hash of a user who is still there; NULL for none.
+func kindOf(u *issuer.User) any {
+	if kind := issuer.HashKind(u.PasswordHash); kind != "" && u.State != issuer.UserDeleted {
+		return kind
+	}
+	return nil
+}
 
 // InsertUser implements issuer.Users.
 func (s *Store) InsertUser(ctx context.Context, u issuer.User) error {
@@ -90,17 +107,25 @@ func (s *Store) RecordSignIn(ctx context.Context, id string, ver int64, at time.
 	})
 }
 
-// EndAll implements issuer.Users.
-func (s *Store) EndAll(ctx context.Context, id string, ver int64, keep, att string, at time.Time) (issuer.User, bool, error) {
-	return users.update(ctx, s, id, func(u *issuer.User) bool {
-		if u.State != issuer.UserActive || u.Ver != ver {
+// ActOnUser implements issuer.Users.
+func (s *Store) ActOnUser(ctx context.Context, id string, a issuer.Act) (issuer.User, bool, error) {
+	a.At = cut(a.At)
+	return users.update(ctx, s, id, func(u *issuer.User) (hit bool) {
+		*u, hit = a.Apply(*u)
+		return hit
+	})
+}
+
+// ClearUserNotice implements issuer.Users.
+func (s *Store) ClearUserNotice(ctx context.Context, id string, ver int64) (bool, error) {
+	_, hit, err := users.update(ctx, s, id, func(u *issuer.User) bool {
+		if u.Ver != ver {
 			return false
 		}
-		u.Ver, u.Cred, u.Epoch, u.Keep = ver+1, ver+1, ver+1, keep
-		u.Pending, u.PendingAt = ver+1, cut(at)
-		u.Ops = last(append(u.Ops, att), issuer.OpsKept)
+		u.Notice = ""
 		return true
 	})
+	return hit, err
 }
 
 // ClearPending implements issuer.Users.
@@ -177,10 +202,12 @@ func (s *Store) ReleasingUsers(ctx context.Context, after string, limit int) ([]
 	return listIDs(ctx, s, `SELECT id FROM users WHERE releasing IS NOT NULL AND id > ? ORDER BY id LIMIT ?`, after, limit)
 }
 
-// ListUsers implements issuer.Users.
-func (s *Store) ListUsers(ctx context.Context, after issuer.UserCursor, limit int) ([]issuer.User, error) {
-	return users.list(ctx, s, `SELECT id, doc FROM users WHERE (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?`,
-		int64(stamp(after.CreatedAt)), after.ID, limit)
+// HashKinds implements issuer.Users. Each kind is found by one step of the index, however many users have it.
+func (s *Store) HashKinds(ctx context.Context) ([]string, error) {
+	return listIDs(ctx, s, `WITH RECURSIVE kinds (kind) AS (
+		SELECT min(hash_kind) FROM users WHERE hash_kind IS NOT NULL
+		UNION ALL SELECT (SELECT min(hash_kind) FROM users WHERE hash_kind > kinds.kind) FROM kinds WHERE kind IS NOT NULL
+	) SELECT kind FROM kinds WHERE kind IS NOT NULL`)
 }
 
 // last is the end of list, at most n long.

@@ -232,9 +232,7 @@ func (w *writer) disconnect(err error) {
 	if w.tx == nil {
 		return
 	}
-	for _, s := range w.tx.prepared {
-		_ = s.Close()
-	}
+	w.tx.close()
 	if err != nil {
 		_ = w.tx.conn.Raw(func(any) error { return driver.ErrBadConn })
 	}

@@ -1,0 +1,3 @@
+package issuer
+
+func init() { restorePage = 3 }
