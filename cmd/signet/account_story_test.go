@@ -45,7 +45,7 @@ func tellAccountStory(t *testing.T, dir string, environ []string) {
 	environ = append(slices.Clone(quickPolicy), append(environ, "SIGNET_RESEND_AFTER=0s")...)
 	s := &accountStory{story: &story{t: t, dir: dir, environ: environ}, address: "grace@example.org", password: storyPassword}
 	s.server = serve(t, dir, environ...)
-	s.client = client{base: s.server.url, secrets: &secrets{}}
+	s.client = client{base: s.server.url, secrets: &secrets{}, checked: true}
 	s.tokens = s.signUp(s.address)
 
 	s.endsOneSession()

@@ -9,12 +9,15 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"signet/handlers/openapitest"
 )
 
 // client speaks to a development server as an app does.
 type client struct {
 	base    string
 	secrets *secrets // nil: not remembered
+	checked bool     // every answer is held against /openapi.json
 }
 
 // secrets are the codes and tokens that a client has seen. Safe for concurrent use.
@@ -55,7 +58,10 @@ func (a answer) text(field string) string {
 	return s
 }
 
-var testHTTP = &http.Client{Timeout: 30 * time.Second}
+var (
+	testHTTP    = &http.Client{Timeout: 30 * time.Second}
+	checkedHTTP = &http.Client{Timeout: 30 * time.Second, Transport: openapitest.Transport(http.DefaultTransport)}
+)
 
 // call sends a request with a JSON body (nil: none) and a bearer token ("": none).
 func (c client) call(method, path, bearer string, body any) (answer, error) {
@@ -77,7 +83,11 @@ func (c client) call(method, path, bearer string, body any) (answer, error) {
 	if bearer != "" {
 		request.Header.Set("Authorization", "Bearer "+bearer)
 	}
-	got, err := testHTTP.Do(request)
+	over := testHTTP
+	if c.checked {
+		over = checkedHTTP
+	}
+	got, err := over.Do(request)
 	if err != nil {
 		return answer{}, err
 	}

@@ -32,6 +32,8 @@ func TestFigures(t *testing.T) {
 	t.Run("login", f.login)
 	t.Run("size", f.size)
 	t.Run("memory", f.memory)
+	t.Run("thousand", f.thousandSignIns)
+	t.Run("failed", f.failedSignIns)
 	fmt.Printf("\n%-62s %-34s %s\n", "figure", "target", "seen")
 	for _, r := range f.rows {
 		fmt.Printf("%-62s %-34s %s\n", r[0], r[1], r[2])

@@ -63,7 +63,7 @@ func tellStory(t *testing.T, dir string, environ []string) {
 	environ = append(slices.Clone(quickPolicy), append(environ, "SIGNET_REFRESH_GRACE="+storyGrace.String(), "SIGNET_RESEND_AFTER=0s")...)
 	s := &story{t: t, dir: dir, environ: environ}
 	s.server = serve(t, dir, environ...)
-	s.client = client{base: s.server.url, secrets: &secrets{}}
+	s.client = client{base: s.server.url, secrets: &secrets{}, checked: true}
 	t.Logf("issuer %s", s.server.issuer)
 	watching := strangers(t, s.server.issuer)
 

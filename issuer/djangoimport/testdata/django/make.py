@@ -149,7 +149,7 @@ def auth_users():
     dump("auth_user.jsonl", "auth.user", format="jsonl")
     out = io.StringIO(newline="")
     fields = [f.column for f in User._meta.concrete_fields]
-    table = csv.writer(out)
+    table = csv.writer(out, lineterminator="\n")
     table.writerow(fields)
     with connection.cursor() as cursor:
         cursor.execute("SELECT %s FROM auth_user ORDER BY id" % ", ".join(fields))
