@@ -10,4 +10,4 @@ import (
 const openAPIPath = "/openapi.json"
 
 // openAPI is GET /openapi.json.
-func (a *api) openAPI() http.Handler { return fixedDocument(openapi.Document) }
+func (a *api) openAPI() http.Handler { return fixedDocument(openapi.Document()) }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signet/issuer"
+	"signet/repository/conformance"
 )
 
 const newPassword = "violet otter plays cello"
@@ -447,6 +448,9 @@ func TestChangeEmail(t *testing.T) {
 	if err != nil || u.Email != "new@example.org" || !u.EmailVerified {
 		t.Fatalf("%+v, %v", u, err)
 	}
+	if u.Cred != u.Ver {
+		t.Errorf("the change ends no code: %+v", u)
+	}
 	_, err = p.VerifyEmail(ctx, who, me, r)
 	wantKind(t, err, issuer.KindChallengeExpired)
 	wantKind(t, p.ResetPassword(ctx, who, issuer.ResetRequest{ChallengeID: reset.ChallengeID, Code: resetCode, NewPassword: newPassword}), issuer.KindChallengeExpired)
@@ -839,5 +843,60 @@ func TestWrongCodesAreAudited(t *testing.T) {
 	slices.Sort(got)
 	if want := []string{"code.failed reset", "code.failed step-up", "sign_in.failed code"}; !slices.Equal(got, want) {
 		t.Errorf("audited %v", got)
+	}
+}
+
+// Whoever hangs up in the middle keeps nothing out of the audit log.
+func TestAnActIsRecordedForWhoHangsUp(t *testing.T) {
+	for kind, begin := range map[string]string{"password.changed": "password", "password.reset": "reset", "email.changed": "email", "user.deleted": "delete", "logout.all": "logout"} {
+		w := newWorld(t)
+		d := deeds()[begin](w, w.replica(w.store))
+		ctx, hangUp := context.WithCancel(t.Context())
+		p := w.replica(conformance.Faulty(w.store, func(op string, _ int) conformance.Fault {
+			if op == "ActOnUser" && ctx.Err() == nil {
+				hangUp()
+				return conformance.AnswerLost
+			}
+			return conformance.None
+		}))
+		if err := d.call(ctx, p); err != nil || !d.made() || len(w.events(kind, d.user)) != 1 {
+			t.Errorf("%s: %v, audited %+v", kind, err, w.events(kind, d.user))
+		}
+	}
+}
+
+// delayed is a store whose servers may be behind for a while, as a replica set's are.
+type delayed struct{ conformance.Store }
+
+func (delayed) EffectDelay() time.Duration { return 30 * time.Second }
+
+// Where a server may be behind, effects are carried out at once and stay recorded until a pass that began late enough; a mail, which is named by its
+// cause, is made once.
+func TestEffectsStayRecordedWhereServersAreBehind(t *testing.T) {
+	w := newWorld(t)
+	p, ctx := w.replica(delayed{w.store}), t.Context()
+	me, _ := w.signedIn(p, "old@example.org")
+	other := w.signIn(p, "old@example.org")
+	if err := p.ChangePassword(ctx, who, me, password, password); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.moveTo(p, me, "new@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.Identifier(ctx, issuer.EmailKey("old@example.org")); w.session(other.SID).Revoked == nil || !errors.Is(err, issuer.ErrNotFound) {
+		t.Fatalf("not carried out: %v", err)
+	}
+	for _, wait := range []time.Duration{0, 29 * time.Second, time.Second} {
+		w.clock.advance(wait)
+		if err := p.Settle(ctx); err != nil {
+			t.Fatal(err)
+		}
+		u, last := w.user(me.User.ID), wait == time.Second
+		if (u.Pending == 0) != last || (len(u.Release) == 0) != last || u.Notice != "" {
+			t.Errorf("after %v more: %+v", wait, u)
+		}
+	}
+	if n := len(w.outbox("old@example.org", issuer.LetterPasswordChanged)); n != 1 {
+		t.Errorf("told %d times", n)
 	}
 }

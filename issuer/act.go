@@ -113,3 +113,13 @@ func (p *Provider) act(ctx context.Context, u User, att string, now time.Time, d
 	}
 	return u, unavailable(errors.New("the account changes too often"))
 }
+
+// unhurried keeps the request's time and forgets that its sender may hang up: an act that was begun is finished and recorded, so that nobody can change
+// something and keep it out of the audit log by closing the connection.
+func unhurried(ctx context.Context) (context.Context, context.CancelFunc) {
+	free := context.WithoutCancel(ctx)
+	if at, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(free, at)
+	}
+	return context.WithCancel(free)
+}

@@ -96,6 +96,8 @@ func (p *Provider) openEmailChange(ctx context.Context, who Requester, caller Pr
 // A crash in 2: the move is finished by whoever meets the new address, or a poll; the same code resumes until 3. Errors: invalid_request, invalid_code,
 // challenge_expired, too_many_attempts, conflict when somebody else has the address by now, rate_limited, unavailable.
 func (p *Provider) VerifyEmail(ctx context.Context, who Requester, caller Principal, r VerifyRequest) (User, error) {
+	ctx, cancel := unhurried(ctx)
+	defer cancel()
 	u, err := p.verifyEmail(ctx, who, caller, r)
 	p.observe.SignIn("email_code", stepOutcome("ok", err))
 	return u, err

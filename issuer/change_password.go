@@ -14,6 +14,8 @@ import "context"
 // A crash after 3: any replica's poll does 4.
 // Errors: invalid_request, weak_password, invalid_credentials, session_revoked, rate_limited, unavailable.
 func (p *Provider) ChangePassword(ctx context.Context, who Requester, caller Principal, current, next string) error {
+	ctx, cancel := unhurried(ctx)
+	defer cancel()
 	err := p.changePassword(ctx, who, caller, current, next)
 	p.observe.SignIn("password_change", stepOutcome("ok", err))
 	return err

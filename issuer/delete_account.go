@@ -23,6 +23,8 @@ import (
 
 // DeleteMe deletes the caller's account. Errors: invalid_request, step_up_required, invalid_credentials, session_revoked, rate_limited, unavailable.
 func (p *Provider) DeleteMe(ctx context.Context, who Requester, caller Principal, password string) error {
+	ctx, cancel := unhurried(ctx)
+	defer cancel()
 	now := p.now()
 	var f fields
 	checkOwnPassword(&f, "password", password)

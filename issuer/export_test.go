@@ -3,7 +3,7 @@ package issuer
 import "time"
 
 func init() {
-	firstPause = 20 * time.Microsecond
+	firstPause = 2 * time.Microsecond
 	endPage, rewrapPage = 3, 3
 }
 

@@ -28,6 +28,8 @@ func (p *Provider) Logout(ctx context.Context, who Requester, token string) erro
 // LogoutAll ends every session of the caller, this one too: once it has answered, no refresh of any of them succeeds.
 // Errors: session_revoked, unavailable.
 func (p *Provider) LogoutAll(ctx context.Context, who Requester, caller Principal) error {
+	ctx, cancel := unhurried(ctx)
+	defer cancel()
 	now := p.now()
 	u, err := p.act(ctx, caller.User, randomID(), now, func(u User) (Act, error) {
 		if u.State != UserActive {

@@ -3,6 +3,7 @@ package issuer
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +38,13 @@ func TestPasswordRules(t *testing.T) {
 
 func TestBlocklistIsSorted(t *testing.T) {
 	lines := commonLines()
+	text, err := os.ReadFile("blocklist/common.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(text) != strings.Join(lines, "\n")+"\n" {
+		t.Error("common.txt has changed since it was packed: go generate ./issuer")
+	}
 	if len(lines) < 8000 {
 		t.Fatalf("only %d entries", len(lines))
 	}

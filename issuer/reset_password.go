@@ -19,6 +19,8 @@ import (
 // Invariants: those of the sign-in's code; a challenge resets at most once; a change of password or address since the challenge was made ends it.
 // Errors: invalid_request, weak_password, invalid_code, challenge_expired, too_many_attempts, rate_limited, unavailable.
 func (p *Provider) ResetPassword(ctx context.Context, who Requester, r ResetRequest) error {
+	ctx, cancel := unhurried(ctx)
+	defer cancel()
 	err := p.resetPassword(ctx, who, r)
 	p.observe.SignIn("reset", stepOutcome("ok", err))
 	return err

@@ -14,7 +14,7 @@ import (
 //	                                    removed, so the read came from a server that is behind; deleting would cost a living user the address
 //	user deleted                        delete the identifier under its claim: free
 //	it is the user's address or name    settle it
-//	a move that starts where the user is  finish the move
+//	a move that starts where the user is  finish the move; a name's waits while the user is disabled, an address's is off (rename.go, move_email.go)
 //	otherwise                           delete it under its claim: free
 //
 // Invariants: at most one active user per identifier; every active user's identifier points to it; an identifier is deleted

@@ -166,6 +166,21 @@ func TestAStoreThatFailsClosesEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, name := w.mails.code(t, "bob@example.org"), "ada"
+	reset, err := w.replica(w.store).ForgotPassword(t.Context(), who, "ada@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resetCode := w.mails.code(t, "ada@example.org")
+	step, err := w.replica(w.store).StepUp(t.Context(), who, me, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stepCode := w.mails.code(t, "ada@example.org")
+	move, err := w.replica(w.store).ChangeEmail(t.Context(), who, me, "new@example.org", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moveCode := w.mails.code(t, "new@example.org")
 	mails := w.mails.count()
 	p := w.replica(conformance.Faulty(w.store, conformance.From(1, conformance.CrashBefore)))
 	for what, run := range map[string]func(ctx context.Context) (any, error){
@@ -190,6 +205,24 @@ func TestAStoreThatFailsClosesEverything(t *testing.T) {
 		},
 		"logout":     func(ctx context.Context) (any, error) { return nil, p.Logout(ctx, who, s.RefreshToken) },
 		"logout all": func(ctx context.Context) (any, error) { return nil, p.LogoutAll(ctx, who, me) },
+		"change password": func(ctx context.Context) (any, error) {
+			return nil, p.ChangePassword(ctx, who, me, password, newPassword)
+		},
+		"forgot": func(ctx context.Context) (any, error) { return p.ForgotPassword(ctx, who, "ada@example.org") },
+		"reset": func(ctx context.Context) (any, error) {
+			return nil, p.ResetPassword(ctx, who, issuer.ResetRequest{ChallengeID: reset.ChallengeID, Code: resetCode, NewPassword: newPassword})
+		},
+		"change email": func(ctx context.Context) (any, error) {
+			return p.ChangeEmail(ctx, who, me, "other@example.org", password)
+		},
+		"verify email": func(ctx context.Context) (any, error) {
+			return p.VerifyEmail(ctx, who, me, issuer.VerifyRequest{ChallengeID: move.ChallengeID, Code: moveCode})
+		},
+		"step up": func(ctx context.Context) (any, error) { return p.StepUp(ctx, who, me, password) },
+		"verify step up": func(ctx context.Context) (any, error) {
+			return p.VerifyStepUp(ctx, who, me, issuer.VerifyRequest{ChallengeID: step.ChallengeID, Code: stepCode})
+		},
+		"delete": func(ctx context.Context) (any, error) { return nil, p.DeleteMe(ctx, who, me, password) },
 		"rename": func(ctx context.Context) (any, error) {
 			return p.UpdateMe(ctx, me, issuer.ProfileUpdate{Username: &name})
 		},

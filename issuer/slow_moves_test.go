@@ -148,3 +148,38 @@ func TestACodeResumes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Two calls with one code are slow, the user has come to the address another way, went, and came back. One call is about to let the address go as it
+// was when the user was away, the other has claimed it since: the claims of the two differ, so that the first has no effect.
+func TestTwoSlowMovesLeaveTheAddress(t *testing.T) {
+	w := newWorld(t)
+	w.set.LimitCodes = issuer.Limit{}
+	p := w.replica(w.store)
+	me, _ := w.signedIn(p, "ada@example.org")
+	tk, err := p.ChangeEmail(t.Context(), who, me, "wanted@example.org", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := w.mails.code(t, "wanted@example.org")
+	one, two := w.begin("one", provingEmail(me, tk.ChallengeID, code)), w.begin("two", provingEmail(me, tk.ChallengeID, code))
+	one.until(t, "InsertIdentifier")
+	two.until(t, "InsertIdentifier")
+	goes := func(to string) {
+		t.Helper()
+		if err := w.moveTo(p, me, to+"@example.org"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	goes("wanted")
+	one.until(t, "ActOnUser") // it has claimed the address and is too late for the move
+	goes("elsewhere")
+	one.until(t, "DeleteIdentifier")
+	goes("wanted")
+	two.until(t, "ActOnUser")
+	one.finish()
+	two.finish()
+	if w.user(me.User.ID).Email != "wanted@example.org" {
+		t.Fatalf("%+v", w.user(me.User.ID))
+	}
+	w.sound(t, me.User.ID)
+}

@@ -49,10 +49,11 @@ func (p *Provider) stepUp(ctx context.Context, who Requester, caller Principal, 
 // VerifyStepUp is its code step: tokens of the same session, of the generation that it has, with a new auth_time.
 //
 //  1. Count the source; the code (prove.go) of a challenge of the caller's own, made in this session.
-//  2. Read the user; refuse unless it is active and nothing that the password step saw has changed, and the session current.
+//  2. Read the user; refuse unless it is active and nothing that the password step saw has changed: no end-all has come since the session was found
+//     current.
 //  3. {sid, not over} -> AuthTime. 4. Sign, then use up the challenge.
 //
-// No session begins here, so an end-all that comes in between needs no order with it: it finds the session. A crash after 3: the same code resumes.
+// No session begins here, so an end-all that comes later needs no order with it: it finds the session. A crash after 3: the same code resumes.
 // Errors: invalid_request, invalid_code, challenge_expired, too_many_attempts, session_revoked, rate_limited, unavailable.
 func (p *Provider) VerifyStepUp(ctx context.Context, who Requester, caller Principal, r VerifyRequest) (TokenSet, error) {
 	t, err := p.verifyStepUp(ctx, who, caller, r)
@@ -99,9 +100,6 @@ func (p *Provider) reauthenticate(ctx context.Context, c Challenge, now time.Tim
 		return Session{}, err
 	case u.State != UserActive || c.Ver < u.Cred || c.EmailRev != u.EmailRev:
 		return Session{}, errChallengeExpired
-	}
-	if err := p.requireCurrent(ctx, c.SID, u, now); err != nil {
-		return Session{}, err
 	}
 	s, hit, err := applied(ctx, func() (Session, bool, error) { return p.store.Reauthenticate(ctx, c.SID, now, now) })
 	if err == nil && !hit {

@@ -39,7 +39,7 @@ type path struct {
 }
 
 func read() (*document, error) {
-	parsed, err := libopenapi.NewDocument(openapi.Document)
+	parsed, err := libopenapi.NewDocument(openapi.Document())
 	if err != nil {
 		return nil, fmt.Errorf("the OpenAPI document: %w", err)
 	}

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -68,7 +69,7 @@ func TestAFolderReplacesFileByFile(t *testing.T) {
 }
 
 func TestAFolderMayBringALanguage(t *testing.T) {
-	english, err := localeFiles.ReadFile("locales/en.json")
+	english, err := os.ReadFile("locales/en.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,5 +133,25 @@ func TestABrokenFolderIsRefusedWhereItIsBroken(t *testing.T) {
 	big := strings.Repeat("x", templateLimit+1)
 	if err := CheckTemplates(folder(t, map[string]string{"letter.txt": big})); err == nil || !strings.Contains(err.Error(), "larger") {
 		t.Errorf("a huge file: %v", err)
+	}
+}
+
+func TestPackedLanguagesAreTheOnesInTheTree(t *testing.T) {
+	files, err := filepath.Glob("locales/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		packed, err := localeFiles.ReadFile(f + ".gz")
+		if err != nil {
+			t.Fatalf("%v: go generate ./issuer/mail", err)
+		}
+		if unpacked, err := unpack(packed); err != nil || !bytes.Equal(unpacked, text) {
+			t.Errorf("%s has changed since it was packed: go generate ./issuer/mail", f)
+		}
 	}
 }
