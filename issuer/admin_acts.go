@@ -9,10 +9,9 @@ import (
 )
 
 // PatchUser changes what is not nil. All of it is checked before anything is written: one act for whether the account is disabled and its roles, and one
-// write for its names, which is made while the account is active. Disabling ends every session before it answers. Tokens lose the scope `admin` with the
+// write for its names. Disabling ends every session before it answers. Tokens lose the scope `admin` with the
 // role at their next refresh; they get it with a new sign-in only.
-// Errors: invalid_request, step_up_required, forbidden (also for disabling or demoting oneself), session_revoked, not_found, conflict (names of an account
-// that is and stays disabled), unavailable.
+// Errors: invalid_request, step_up_required, forbidden (also for disabling or demoting oneself), session_revoked, not_found, unavailable.
 func (p *Provider) PatchUser(ctx context.Context, by Admin, id string, r UserPatch) (User, error) {
 	ctx, cancel := by.unhurried(ctx)
 	defer cancel()
@@ -104,11 +103,7 @@ func (p *Provider) patchNames(ctx context.Context, by Admin, u User, c ProfileCh
 		return u, err
 	}
 	if !hit {
-		if _, err := p.liveUser(ctx, u.ID); err != nil {
-			return u, err
-		}
-		return u, &Error{Kind: KindConflict, Detail: "The account is disabled: its names can be changed when it is enabled.",
-			Fields: []FieldError{{Field: changed[0], Message: "can't be changed while the account is disabled"}}}
+		return u, errNoUser
 	}
 	p.audit(ctx, by.event(AuditEvent{Type: "user.updated", At: now, Target: u.ID, Detail: strings.Join(changed, ", ")}))
 	return next, nil

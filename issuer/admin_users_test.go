@@ -120,11 +120,13 @@ func TestPatchUser(t *testing.T) {
 	if again := patch(issuer.UserPatch{Disabled: &yes, Roles: &[]string{"reader"}, GivenName: &given, FamilyName: &family}); again.Ver != u.Ver || len(w.audited("")) != lines {
 		t.Errorf("again: %+v, %d lines more", again, len(w.audited(""))-lines)
 	}
-	// A disabled account keeps its names until it is enabled.
+	// A disabled account can be named anew.
 	other := "Byron"
-	_, err = p.PatchUser(ctx, by, id, issuer.UserPatch{FamilyName: &other})
-	wantKind(t, err, issuer.KindConflict)
-	if u := patch(issuer.UserPatch{Disabled: &no, FamilyName: &other}); u.State != issuer.UserActive || u.FamilyName != "Byron" {
+	if u := patch(issuer.UserPatch{FamilyName: &other}); u.State != issuer.UserDisabled || u.FamilyName != "Byron" {
+		t.Errorf("%+v", u)
+	}
+	other = "Noel"
+	if u := patch(issuer.UserPatch{Disabled: &no, FamilyName: &other}); u.State != issuer.UserActive || u.FamilyName != "Noel" {
 		t.Errorf("%+v", u)
 	}
 	if u := patch(issuer.UserPatch{Roles: &[]string{}}); len(u.Roles) != 0 {

@@ -49,7 +49,7 @@ type Users interface {
 	ClearPending(ctx context.Context, id string, ver int64) (bool, error)
 	// PendingUsers lists up to limit ids with Pending set, above after, in order of id.
 	PendingUsers(ctx context.Context, after string, limit int) ([]string, error)
-	// UpdateProfile sets the fields that are not nil, if the user is active.
+	// UpdateProfile sets the fields that are not nil, unless the user is deleted.
 	UpdateProfile(ctx context.Context, id string, p ProfileChange) (User, bool, error)
 	// MoveUsername sets Username if the user is active and NameRev is still rev, raises NameRev by one,
 	// and adds release (unless "") to Release, at to ReleaseAt.

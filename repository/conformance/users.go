@@ -132,7 +132,7 @@ func profile(t *testing.T, s Store) {
 			{name: "only the locale", arg: func(p *issuer.ProfileChange) { p.GivenName, p.FamilyName = nil, nil }, hit: true},
 			{name: "emptied", arg: func(p *issuer.ProfileChange) { p.GivenName, p.FamilyName, p.Locale = text(""), text(""), text("") }, hit: true},
 			{name: "nothing", arg: func(p *issuer.ProfileChange) { *p = issuer.ProfileChange{} }, hit: true},
-			{name: "disabled", doc: func(u *issuer.User) { u.State = issuer.UserDisabled }},
+			{name: "disabled", doc: func(u *issuer.User) { u.State = issuer.UserDisabled }, hit: true},
 			{name: "deleted", doc: func(u *issuer.User) { u.State = issuer.UserDeleted }},
 		},
 	}).run(t)

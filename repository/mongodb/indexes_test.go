@@ -20,13 +20,14 @@ func TestIndexes(t *testing.T) {
 	open(t, uri, mongodb.Options{})
 	db := raw(t, uri)
 	for collection, want := range map[string][]string{
-		"users":       {"created_at,_id", "pending sparse", "release sparse"},
+		"users": {"created_at,_id", "email_key sparse", "family_key sparse", "given_key sparse", "hash_kind sparse", "id_key", "pending sparse",
+			"release sparse", "roles,created_at,_id", "state,created_at,_id", "username_key sparse"},
 		"identifiers": {"open_since sparse"},
-		"sessions":    {"active_hour,_id", "notice sparse", "ttl_at expires 0", "user_id,_id"},
+		"sessions":    {"active_hour,_id", "ended,created_at,_id", "notice sparse", "ttl_at expires 0", "user_id,_id", "user_id,ended,created_at,_id"},
 		"challenges":  {"ttl_at expires 0"},
 		"outbox":      {"due_at,_id", "give_up_at", "ttl_at expires 0"},
 		"throttles":   {"ttl_at expires 0"},
-		"audit":       {"at,_id"},
+		"audit":       {"actor,at,_id", "at,_id", "target,at,_id"},
 		"keyring":     {"ttl_at expires 0"},
 		"clients":     nil,
 		"schema":      nil,

@@ -120,7 +120,7 @@ func (s *Store) PendingUsers(ctx context.Context, after string, limit int) ([]st
 
 // UpdateProfile implements issuer.Users.
 func (s *Store) UpdateProfile(ctx context.Context, id string, p issuer.ProfileChange) (issuer.User, bool, error) {
-	set, unset := bson.M{"state": string(issuer.UserActive)}, bson.M{} // no change, so that the update is never empty
+	set, unset := bson.M{"_id": id}, bson.M{} // no change, so that the update is never empty
 	for _, f := range []struct {
 		field, key string
 		value      *string
@@ -133,7 +133,8 @@ func (s *Store) UpdateProfile(ctx context.Context, id string, p issuer.ProfileCh
 			putKey(set, unset, f.key, *f.value)
 		}
 	}
-	return s.changeUser(ctx, "update profile", id, bson.M{}, assigned(set, unset))
+	d, ok, err := change[userDocument](ctx, s.users, "update profile", id, bson.M{"state": bson.M{"$ne": string(issuer.UserDeleted)}}, assigned(set, unset))
+	return d.user(), ok, err
 }
 
 // MoveUsername implements issuer.Users.

@@ -107,6 +107,7 @@ func TestEveryListHasAnIndex(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		plan = strings.ReplaceAll(plan, "SCAN kinds\n", "") // the recursive list of kinds itself, which is as long as there are kinds
 		small := strings.Contains(q, "FROM clients") || strings.Contains(q, "SELECT id, doc FROM heartbeats")
 		if strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "SCAN") && !small {
 			t.Errorf("%s\nis run as\n%s", q, plan)

@@ -148,7 +148,7 @@ func (s *Store) PendingUsers(ctx context.Context, after string, limit int) ([]st
 // UpdateProfile implements issuer.Users.
 func (s *Store) UpdateProfile(ctx context.Context, id string, p issuer.ProfileChange) (issuer.User, bool, error) {
 	return users.update(ctx, s, id, func(u *issuer.User) bool {
-		if u.State != issuer.UserActive {
+		if u.State == issuer.UserDeleted {
 			return false
 		}
 		replace(&u.GivenName, p.GivenName)
