@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -132,13 +134,13 @@ func (f *forger) expired(ago int64) string {
 func (f *forger) byStranger(header members) string { return f.sign("ES256", f.stranger, header, nil) }
 
 // byPublicKey is an HMAC with what everybody knows of a key.
-func (f *forger) byPublicKey(alg jose.SignatureAlgorithm, encode func(der []byte) []byte) string {
+func (f *forger) byPublicKey(alg jose.SignatureAlgorithm, encode func(der []byte) []byte, claims members) string {
 	key := f.keys[alg]
 	der, err := x509.MarshalPKIXPublicKey(key.Public().Key)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return f.sign("HS256", encode(der), members{"kid": key.KeyID}, nil)
+	return f.sign("HS256", encode(der), members{"kid": key.KeyID}, claims)
 }
 
 func asPEM(der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}) }
@@ -211,9 +213,9 @@ var exampleCases = []struct {
 	{"NoNe", "/me", func(f *forger) string { return f.altered(`{"alg":"NoNe","typ":"at+jwt"}`, f.forged(), "none") }, 401},
 	{"none with the signature left", "/me", func(f *forger) string { return f.altered(`{"alg":"none","typ":"at+jwt"}`, f.forged(), "") }, 401},
 	{"without a signature", "/me", func(f *forger) string { return f.altered("", "", "none") }, 401},
-	{"HS256 with the public key for ES256 in PEM", "/me", func(f *forger) string { return f.byPublicKey("ES256", asPEM) }, 401},
-	{"HS256 with the public key for ES256 in DER", "/me", func(f *forger) string { return f.byPublicKey("ES256", asDER) }, 401},
-	{"HS256 with the public key for RS256 in PEM", "/me", func(f *forger) string { return f.byPublicKey("RS256", asPEM) }, 401},
+	{"HS256 with the public key for ES256 in PEM", "/me", func(f *forger) string { return f.byPublicKey("ES256", asPEM, nil) }, 401},
+	{"HS256 with the public key for ES256 in DER", "/me", func(f *forger) string { return f.byPublicKey("ES256", asDER, nil) }, 401},
+	{"HS256 with the public key for RS256 in PEM", "/me", func(f *forger) string { return f.byPublicKey("RS256", asPEM, nil) }, 401},
 	{"a signature of zeroes", "/me", func(f *forger) string { return f.altered("", f.forged(), zeroes) }, 401},
 	{"another payload under the signature", "/me", func(f *forger) string { return f.altered("", f.forged(), "") }, 401},
 	{"by a stranger's key with the issuer's kid", "/me", func(f *forger) string { return f.byStranger(members{"kid": f.keys["ES256"].KeyID}) }, 401},
@@ -226,6 +228,31 @@ var exampleCases = []struct {
 		return f.byStranger(members{"kid": "stranger", "jku": "https://id.evil.example/jwks.json", "x5u": "https://id.evil.example/key.pem"})
 	}, 401},
 	{"with a kid that is a path", "/me", func(f *forger) string { return f.byStranger(members{"kid": "../../../../dev/null"}) }, 401},
+
+	{"a kid that is a number", "/me", func(f *forger) string { return f.altered(`{"alg":"ES256","typ":"at+jwt","kid":1}`, "", "") }, 401},
+	{"a kid that is null", "/me", func(f *forger) string { return f.altered(`{"alg":"ES256","typ":"at+jwt","kid":null}`, "", "") }, 401},
+	{"a kid that is an object", "/me", func(f *forger) string { return f.altered(`{"alg":"ES256","typ":"at+jwt","kid":{"$ne":""}}`, "", "") }, 401},
+	{"a kid that is a list", "/me", func(f *forger) string { return f.altered(`{"alg":"ES256","typ":"at+jwt","kid":["a"]}`, "", "") }, 401},
+	{"an alg that is a number", "/me", func(f *forger) string { return f.altered(`{"alg":256,"typ":"at+jwt","kid":"a"}`, "", "") }, 401},
+	{"an alg that is a list", "/me", func(f *forger) string { return f.altered(`{"alg":["ES256"],"typ":"at+jwt","kid":"a"}`, "", "") }, 401},
+	{"no alg", "/me", func(f *forger) string { return f.altered(`{"typ":"at+jwt","kid":"`+f.keys["ES256"].KeyID+`"}`, "", "") }, 401},
+	{"an extension that nobody knows", "/me", func(f *forger) string {
+		return f.altered(`{"alg":"ES256","typ":"at+jwt","kid":"a","crit":["x"],"x":1}`, "", "")
+	}, 401},
+	{"a header that is a list", "/me", func(f *forger) string { return f.altered(`[]`, "", "") }, 401},
+	{"a header that is null", "/me", func(f *forger) string { return f.altered(`null`, "", "") }, 401},
+	{"a header that is no JSON", "/me", func(f *forger) string { return f.altered("{\x00\xff", "", "") }, 401},
+	{"a header of a thousand lists", "/me", func(f *forger) string {
+		return f.altered(`{"alg":"ES256","x":`+strings.Repeat("[", 1500)+strings.Repeat("]", 1500)+`}`, "", "")
+	}, 401},
+	{"a payload that is a list", "/me", func(f *forger) string { return f.altered("", `[]`, "") }, 401},
+	{"a payload that is null", "/me", func(f *forger) string { return f.altered("", `null`, "") }, 401},
+	{"a payload of a thousand lists", "/me", func(f *forger) string {
+		return f.altered("", `{"sub":`+strings.Repeat("[", 1500)+strings.Repeat("]", 1500)+`}`, "")
+	}, 401},
+	{"a signature that is no base64url", "/me", func(f *forger) string { return f.altered("", "", "+/+/=") }, 401},
+	{"four parts", "/me", func(f *forger) string { return f.with(nil, nil) + ".x" }, 401},
+	{"five parts", "/me", func(f *forger) string { return f.with(nil, nil) + ".x.y" }, 401},
 
 	{"an ID token", "/me", func(f *forger) string {
 		return f.by("RS256", members{"typ": "JWT"}, members{"aud": exampleAudience, "client_id": nil, "scope": nil, "roles": nil, "nonce": "n", "at_hash": "h"})

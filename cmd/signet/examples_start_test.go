@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -49,7 +51,7 @@ func exampleFiles(t *testing.T, dir string) map[string][]byte {
 	return files
 }
 
-// example copies one into a folder of the test's own.
+// copyExample copies one into a folder of the test's own.
 func copyExample(t *testing.T, name, dir string) {
 	t.Helper()
 	for path, data := range exampleFiles(t, filepath.Join(examplesDir, name)) {
@@ -130,12 +132,13 @@ func nodeExample(t *testing.T, name string) string {
 	return dir
 }
 
-// program starts one in dir and gives what the first group of listening matches in its output. It ends with the test.
+// startProgram starts one in dir and gives what the last group of listening matches in its output. It and all its children end with the test.
 func startProgram(t *testing.T, dir string, environ []string, listening string, args ...string) (found string, pid int) {
 	t.Helper()
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), environ...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -166,6 +169,7 @@ func startProgram(t *testing.T, dir string, environ []string, listening string, 
 		timer := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait()
 		timer.Stop()
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // workers that it left
 		if t.Failed() {
 			t.Logf("output of %s:\n%s", args[0], lines.String())
 		}
@@ -181,7 +185,7 @@ func startProgram(t *testing.T, dir string, environ []string, listening string, 
 	return "", 0
 }
 
-// settings that all examples read.
+// exampleEnvironment is the settings that all examples read.
 func exampleEnvironment(issuer string, more ...string) []string {
 	return append([]string{"ISSUER=" + issuer, "AUDIENCE=" + exampleAudience}, more...)
 }
@@ -239,13 +243,14 @@ func startSpringExample(t *testing.T, issuer string) service {
 // behind is the service that a gateway hides. It believes the gateway's headers: none of them may be what a caller says of itself.
 func behind(t *testing.T) *httptest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		said := map[string]string{}
-		for name := range r.Header {
-			if strings.HasPrefix(name, "X-") || name == "Authorization" {
-				said[name] = r.Header.Get(name)
+		said := map[string][]string{}
+		for name, values := range r.Header {
+			name = strings.ToUpper(strings.ReplaceAll(name, "_", "-")) // as CGI and WSGI do
+			if strings.HasPrefix(name, "X-") || name == "AUTHORIZATION" {
+				said[name] = append(said[name], values...)
 			}
 		}
-		if r.URL.Path == "/public" && len(said) > 0 || said["Authorization"] != "" {
+		if r.URL.Path == "/public" && len(said) > 0 || said["AUTHORIZATION"] != nil {
 			http.Error(w, fmt.Sprintf("the gateway lets through %v", said), http.StatusInternalServerError)
 			return
 		}
@@ -320,7 +325,7 @@ func startHAProxyExample(t *testing.T, issuer string) service {
 	dir := t.TempDir()
 	copyExample(t, "haproxy", dir)
 	refresh := func(ctx context.Context, reload ...string) error {
-		cmd := exec.CommandContext(ctx, "python3", append([]string{filepath.Join(dir, "refresh-keys"), issuer, dir}, reload...)...)
+		cmd := exec.CommandContext(ctx, "python3", append([]string{filepath.Join(dir, "refresh-keys"), issuer, filepath.Join(dir, "keys")}, reload...)...)
 		cmd.Env = append(os.Environ(), "PYTHONPATH="+packages)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -333,7 +338,7 @@ func startHAProxyExample(t *testing.T, issuer string) service {
 	}
 	socket := filepath.Join(dir, "s")
 	_, pid := startProgram(t, dir, exampleEnvironment(issuer, "LISTEN=unix@"+socket, "SERVICE="+behind(t).Listener.Addr().String()), `Loading success`,
-		haproxy, "-W", "-f", dir)
+		haproxy, "-W", "-f", "keys", "-f", "service.cfg")
 	s := onSocket(t, socket)
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan struct{})

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -87,6 +89,7 @@ func (s service) ask(path, authorization string) (*http.Response, string, error)
 	request.Header.Set("X-User-Id", "root")
 	request.Header.Set("X-Scope", "account admin")
 	request.Header.Set("X-Roles", "analyst")
+	request.Header["X_User_Id"] = []string{"root"} // which CGI and WSGI can't tell from the one above
 	if authorization != "" {
 		request.Header.Set("Authorization", authorization)
 	}

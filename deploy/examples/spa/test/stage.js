@@ -43,7 +43,7 @@ async function build(dir, closing, close) {
   const program = process.env.SIGNET_BIN ?? compile(top, './cmd/signet', join(dir, 'signet'));
   const service = compile(join(top, 'deploy/examples/go'), '.', join(dir, 'service'));
   const issuer = await start(closing, program, ['serve', '--dev', '--listen', '127.0.0.1:0', '--data-dir', join(dir, 'data'), '--log-format', 'json'], {
-    SIGNET_AUDIENCE: audience, SIGNET_REFRESH_GRACE: '2s', SIGNET_RESEND_AFTER: '2s', SIGNET_LIMIT_SOURCE: '0', SIGNET_LIMIT_CODES: '0', SIGNET_LIMIT_PASSWORDS: '0',
+    SIGNET_AUDIENCE: audience, SIGNET_REFRESH_GRACE: '8s', SIGNET_RESEND_AFTER: '2s', SIGNET_LIMIT_SOURCE: '0', SIGNET_LIMIT_CODES: '0', SIGNET_LIMIT_PASSWORDS: '0',
   }, /"issuer":"([^"]+)"/);
   await until('ready issuer', async () => (await fetch(issuer + '/readyz').catch(() => ({}))).ok);
 

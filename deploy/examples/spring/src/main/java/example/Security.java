@@ -6,6 +6,8 @@ import static org.springframework.security.authorization.AuthorityAuthorizationM
 
 import com.nimbusds.jose.jwk.source.JWKSourceBuilder;
 import com.nimbusds.jose.proc.SecurityContext;
+import com.nimbusds.jose.util.DefaultResourceRetriever;
+import com.nimbusds.jose.util.DefaultResourceRetriever;
 import java.net.MalformedURLException;
 import java.net.URI;
 import java.time.Duration;
@@ -57,7 +59,7 @@ class Security {
       throws MalformedURLException {
     var set = URI.create(issuer + "/.well-known/jwks.json").toURL();
     var keys =
-        JWKSourceBuilder.<SecurityContext>create(set)
+        JWKSourceBuilder.<SecurityContext>create(set, new DefaultResourceRetriever(5_000, 5_000, 50 * 1024)) // half a second by default
             .refreshAheadCache(false)
             .rateLimited(Math.min(keep.toMillis() / 2, Duration.ofSeconds(30).toMillis()))
             .cache(keep.toMillis(), Duration.ofSeconds(15).toMillis())
