@@ -43,8 +43,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limit int) (deleted in
 	return deleted, s.retire(ctx, now)
 }
 
-// retireSessions marks sessions that expired a day ago, which no replica takes for live any more, so that lists of live ones need not pass over them.
-const retireSessions = `UPDATE sessions SET ended = 2 WHERE id IN (SELECT id FROM sessions WHERE ended = 0 AND ends_hour < ? ORDER BY ends_hour LIMIT ?)`
+// retireSessions marks sessions that expired a day ago, which no replica takes for live any more, so that lists of live ones need not pass over them. The planner has to be
+// told of the index; see Counts.
+const retireSessions = `UPDATE sessions SET ended = 2 WHERE id IN (SELECT id FROM sessions INDEXED BY sessions_ends WHERE ended = 0 AND ends_hour < ? ORDER BY ends_hour LIMIT ?)`
 
 func (s *Store) retire(ctx context.Context, now time.Time) error {
 	for {
