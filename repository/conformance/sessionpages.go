@@ -16,9 +16,6 @@ import (
 // sessionPages holds ListSessions and the counts of sessions to a look at all of them, while they are refreshed, end and expire.
 func sessionPages(t *testing.T, s Store) {
 	rounds := 12
-	if long() {
-		rounds = 200
-	}
 	rng := rand.New(rand.NewPCG(5, 6))
 	m := sessionModel{}
 	for round := range rounds {

@@ -17,9 +17,6 @@ import (
 // userSearch changes users in every way there is, and holds lists, kinds of hashes and counts to what a look at all of them says.
 func userSearch(t *testing.T, s Store) {
 	rounds, changes := 12, 40
-	if long() {
-		rounds = 20 // a server without the indexes reads every user for every page
-	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	m := userModel{}
 	for round := range rounds {
@@ -166,9 +163,6 @@ func (m userModel) counts() (c issuer.Counts) {
 // walksOfUsers: between any two pages users come, go and change. Whoever belongs to the list all the while is met once.
 func walksOfUsers(t *testing.T, s Store) {
 	walks := 6
-	if long() {
-		walks = 20
-	}
 	rng := rand.New(rand.NewPCG(3, 4))
 	m := userModel{}
 	for range 60 {
