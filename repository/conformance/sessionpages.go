@@ -149,7 +149,7 @@ func sessionWalkRace(t *testing.T, s Store) {
 			return err
 		}
 		whileChanging(t, change, func() {
-			for round := range max(2, rounds()/10) {
+			for round := range max(2, rounds()/100) {
 				met := map[string]int{}
 				got, err := walkSessions(t.Context(), s, issuer.SessionQuery{UserID: []string{"walked", ""}[round%2], Now: base}, 3)
 				if err != nil {

@@ -209,7 +209,7 @@ func userWalkRace(t *testing.T, s Store) {
 			}
 		}
 		whileChanging(t, func(rng *rand.Rand) error { return disturb(t.Context(), s, oneOf(rng, others), rng) }, func() {
-			for round := range max(2, rounds()/10) {
+			for round := range max(2, rounds()/100) {
 				q := []issuer.UserQuery{{}, {Prefix: "walk"}, {Prefix: "walk", Role: "walker"}, {Role: "walker"}}[round%4]
 				met := map[string]int{}
 				got, err := walkUsers(t.Context(), s, q, 3, func() {})
