@@ -18,7 +18,7 @@ const OPEN = ['sign-in', 'register', 'forgot']; // views that an address leads t
 const ENDED = {
   signed_out: ['You are signed out', 'In this tab and in every other.'],
   token_reused: ['Signed out, to be safe', 'Somebody used a copy of this session. It has ended, for you and for them, and in every tab.'],
-  session_revoked: ['Your session was ended', 'From another device, or because the password was changed.'],
+  session_revoked: ['Your session was ended', 'From another device, because the password was changed, or because somebody used an old copy of it. If that was not you, sign in and change your password.'],
   invalid_token: ['Your session has run out', 'It was not used for a long time.'],
 };
 
@@ -127,7 +127,7 @@ $('#sign-out').addEventListener('click', () => signet.logout().catch(() => say('
 signet.addEventListener('signin', () => void enter());
 signet.addEventListener('signout', ({ detail }) => ended(detail));
 signet.addEventListener('trouble', ({ detail: { code: what } }) => {
-  $('#banner').textContent = what === 'forbidden' ? 'The server does not accept this page.' : 'The server can’t be reached. Trying again …';
+  $('#banner').textContent = what === 'forbidden' ? 'The server does not accept this page.' : 'The server can’t be reached. Trying again…';
   $('#banner').hidden = false;
 });
 signet.addEventListener('recovered', () => { $('#banner').hidden = true; });

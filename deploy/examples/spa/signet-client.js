@@ -143,7 +143,7 @@ export class SignetClient extends EventTarget {
       const error = await this.#alone((waited) => this.#refresh(stale, waited));
       if (error === DONE) break;
       if (error) {
-        if (error.retryAfter) this.#holdFor(error.retryAfter);
+        if (error.retryAfter) this.#hold = this.#mono() + error.retryAfter * 1000; // who asks is told
         this.#fire('trouble', this.#trouble = error);
         if (error.action !== 'wait') throw error; // a wrong setting, say: asking again won't help
         await this.#sleep(pause(failures++), 'woken', 'told');
@@ -240,7 +240,6 @@ export class SignetClient extends EventTarget {
 
   #fire(type, detail) { this.dispatchEvent(new CustomEvent(type, { detail })); }
 
-  #holdFor(seconds) { this.#hold = this.#mono() + seconds * 1000; this.#tell(); }
   #tell() {
     const { mono, ...tokens } = this.#tokens ?? { mono: 0 };
     this.#channel.postMessage({ tokens: this.#tokens && tokens, hold: this.#hold - this.#mono() });

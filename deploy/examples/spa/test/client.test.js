@@ -130,8 +130,11 @@ test('offline: nobody is signed out, the page is told, and coming back is notice
   await time.pass(3600_000);
   assert.ok(server.refreshes.length < 200, 'it tries ever more slowly');
   assert.ok(told.length && told.every((t) => t === 'trouble network'));
-  const { error } = await after(time, 16_000, client.me());
+  const tries = server.refreshes.length;
+  const outcomes = after(time, 16_000, Promise.allSettled(Array.from({ length: 20 }, () => client.me())));
+  const [{ reason: error }] = (await outcomes).value;
   assert.equal(error.code, 'network');
+  assert.ok(server.refreshes.length - tries < 5, 'twenty calls that wait are one that tries');
   assert.equal(error.action, 'wait');
   server.faults = [];
   world.dispatchEvent(new Event('online'));
@@ -279,6 +282,25 @@ test('a first tab without a session says nothing; one whose session was stolen m
   assert.deepEqual([none.told, stolen.told], [[], ['signout token_reused']]);
 });
 
+test('tokens that are older than what a tab has are not taken', async () => {
+  const { time, tabs: [{ client, world }] } = await signedIn(1);
+  const [, payload] = (await client.token()).split('.'), mine = await client.token();
+  world.channels[0].onmessage({ data: { tokens: { access: `old.${payload}.x`, refresh: 'srt_sid-1_-1', life: 300, wall: time.wall - 100_000 } } });
+  assert.equal(await client.token(), mine);
+});
+
+test('a final 401 for a refresh token that another tab has replaced meanwhile signs nobody out', async () => {
+  const { time, server, tabs: [{ client, world, told }] } = await signedIn(1);
+  const [, payload] = (await client.token()).split('.');
+  server.faults = [() => {
+    world.channels[0].onmessage({ data: { tokens: { access: `new.${payload}.x`, refresh: 'srt_sid-1_1', life: 300, wall: time.wall } } });
+    return problem(401, 'invalid_token');
+  }];
+  await time.pass(250_000);
+  assert.deepEqual(told, []);
+  assert.ok(client.signedIn);
+});
+
 test('another session’s end is not this one’s', async () => {
   const { tabs: [{ client, world }] } = await signedIn(1);
   world.channels[0].onmessage({ data: { out: 'token_reused', sid: 'sid-0' } });
@@ -360,4 +382,12 @@ test('every code has its action, and the two lists of codes are one', () => {
   assert.equal(new SignetError({ code: 'invented', status: 507 }).action, 'wait');
   const e = new SignetError({ code: 'conflict', status: 409, detail: 'Taken.', errors: [{ field: 'username', message: 'is taken' }], request_id: 'r' });
   assert.deepEqual([e.message, e.errors[0].field, e.requestId, e.status], ['Taken.', 'username', 'r', 409]);
+});
+
+test('what the .d.ts declares is what there is', () => {
+  const types = readFileSync(new URL('../signet-client.d.ts', import.meta.url), 'utf8');
+  const body = types.slice(types.indexOf('export class SignetClient')), client = new SignetClient({ issuer: ISSUER, world: new Origin().open() });
+  const declared = new Set([...body.matchAll(/^  (?:readonly )?(\w+)[(<:]/gm)].map((m) => m[1]).filter((name) => name !== 'addEventListener'));
+  const there = [...Object.getOwnPropertyNames(SignetClient.prototype), ...Object.keys(client)];
+  assert.deepEqual([...declared].sort(), there.sort());
 });
