@@ -18,7 +18,7 @@ func checkImport(i ImportedUser, now time.Time) (User, error) {
 		return out
 	}
 	u := User{State: UserActive, PasswordHash: i.PasswordHash, Roles: slices.Clone(i.Roles), CreatedAt: i.CreatedAt, LastLoginAt: i.LastLoginAt}
-	u.ID = clean("id", i.ID, importedID)
+	u.ID = clean("id", i.ID, CanonicalImportID)
 	u.Email = clean("email", i.Email, importedEmail)
 	if i.Username != "" {
 		u.Username = clean("username", i.Username, func(s string) (string, error) {
@@ -48,8 +48,9 @@ func checkImport(i ImportedUser, now time.Time) (User, error) {
 	return u, f.err()
 }
 
-// importedID is the id in its one form: decimal without leading zeros, or a UUID in lower case with dashes.
-func importedID(s string) (string, error) {
+// CanonicalImportID is the id of an ImportedUser in the one form in which it is kept and compared: decimal without leading zeros, or a UUID in lower case
+// with dashes. The error says what is wrong with it, without repeating it.
+func CanonicalImportID(s string) (string, error) {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 0 && strconv.FormatInt(n, 10) == s {
 		return s, nil
 	}

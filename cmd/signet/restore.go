@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 
 	"github.com/spf13/cobra"
 
@@ -43,6 +44,11 @@ func newRestore(p *program) *cobra.Command {
 			case !f.check && len(args) == 0:
 				return misused("expected one argument, the backup's file, or --check")
 			}
+			for _, kid := range f.revoked {
+				if !keyID.MatchString(kid) {
+					return misused("--revoked: %.60q is no kid: it has 43 characters, as 'signet keys list' shows them", kid)
+				}
+			}
 			l, err := p.configuration(c, ringSettings)
 			if err != nil {
 				return err
@@ -65,6 +71,9 @@ func newRestore(p *program) *cobra.Command {
 	addSettings(c, ringSettings)
 	return c
 }
+
+// keyID is what a kid looks like (RFC 7638, of SHA-256). A part of one would revoke nothing.
+var keyID = regexp.MustCompile(`^[0-9A-Za-z_-]{43}$`)
 
 // errRestoreElsewhere: MongoDB has tools of its own.
 var errRestoreElsewhere = errors.New("the store is a MongoDB: restore it with mongorestore and then run 'signet restore --check', as docs/runbooks/backup.md tells")

@@ -32,6 +32,9 @@ func (r restoredStore) say(p *program, replacing bool) {
 	default:
 		line("- No key is known to be revoked since; name those that were with --revoked.")
 	}
+	if len(r.unmet) > 0 {
+		line("  Of these the backup has no key %s: right for one made since, else look at the spelling.", strings.Join(r.unmet, ", "))
+	}
 	if r.unread != nil {
 		line("- The store in place can't be read (%s): what it knows of revoked keys is lost, too.", oneLineOf(r.unread))
 	}

@@ -40,7 +40,8 @@ type restoredStore struct {
 	interrupted bool
 	queued      int64
 	outstanding int64
-	unread      error // why the store from before could not be read
+	unmet       []string // kids named by --revoked that the backup does not have
+	unread      error    // why the store from before could not be read
 }
 
 // noneRestored has every list, empty.
@@ -94,6 +95,11 @@ func (p *program) restoreStore(ctx context.Context, l *loaded, st restorable, f 
 	}
 	if done.Revoked = append(done.Revoked, f.revoked...); replacing {
 		learnFromReplaced(ctx, l, st, standing, &done)
+	}
+	for _, kid := range f.revoked {
+		if !slices.Contains(standing.Published, kid) && !slices.Contains(standing.Revoked, kid) {
+			done.unmet = append(done.unmet, kid)
+		}
 	}
 	slices.Sort(done.Revoked)
 	done.Revoked = slices.Compact(done.Revoked)

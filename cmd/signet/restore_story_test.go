@@ -243,7 +243,14 @@ func TestRestoreKeepsRevocationsAndNeedsTheKEK(t *testing.T) {
 		t.Errorf("a refusal leaves %v", left)
 	}
 
-	out := s.must("restore", "backup.db", "--replace", "--yes", "--revoked", kids[1])
+	if _, said, status := s.signet("restore", "backup.db", "--replace", "--yes", "--revoked", kids[1][:8]); status != exitMisused || !strings.Contains(said, "is no kid") {
+		t.Errorf("a part of a kid: %d, %s", status, said)
+	}
+	since := strings.Repeat("x", 43)
+	out, said, status := s.signet("restore", "backup.db", "--replace", "--yes", "--revoked", kids[1], "--revoked", since)
+	if status != exitDone || !strings.Contains(said, "the backup has no key "+since+":") {
+		t.Fatalf("%d: %s%s", status, out, said)
+	}
 	for _, kid := range kids[:2] {
 		if !strings.Contains(out, kid+" is revoked") {
 			t.Errorf("%s is not said to be revoked:\n%s", kid, out)
@@ -259,7 +266,7 @@ func TestRestoreKeepsRevocationsAndNeedsTheKEK(t *testing.T) {
 
 	// On another machine: no store in place, the KEK brought along.
 	fresh := restoreStory{t, t.TempDir(), append(s.environ, "SIGNET_KEK_FILE="+kek)}
-	out, said, status := fresh.signet("restore", filepath.Join(s.dir, "backup.db"), "--yes")
+	out, said, status = fresh.signet("restore", filepath.Join(s.dir, "backup.db"), "--yes")
 	if status != 0 || strings.Contains(out, "kept at") || !strings.Contains(said, "No key is known to be revoked") {
 		t.Errorf("%d: %s%s", status, out, said)
 	}

@@ -126,16 +126,18 @@ func (p *program) newPassword(generate bool) (string, error) {
 }
 
 func (p *program) printCreated(u createdUser, asJSON bool) error {
-	switch {
-	case asJSON:
+	if asJSON {
 		return writeJSON(p.out, u)
-	case !u.Created:
-		fmt.Fprintf(p.out, "%s has an account: %s. Nothing was changed.\n", u.Email, u.ID)
-	default:
-		fmt.Fprintf(p.out, "made %s: %s\n", u.Email, u.ID)
-		if u.Password != "" {
-			fmt.Fprintf(p.out, "password (not shown again): %s\n", u.Password)
-		}
+	}
+	text := fmt.Sprintf("made %s: %s\n", u.Email, u.ID)
+	if !u.Created {
+		text = fmt.Sprintf("%s has an account: %s. Nothing was changed.\n", u.Email, u.ID)
+	}
+	if u.Password != "" {
+		text += fmt.Sprintf("password (not shown again): %s\n", u.Password)
+	}
+	if _, err := io.WriteString(p.out, text); err != nil { // nobody has seen the password then
+		return fmt.Errorf("write the answer: %w", err)
 	}
 	return nil
 }

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 
 	"signet/issuer/djangoimport"
 )
 
-// rejectsFile says, a line of JSON each, which rows were left out and why. It holds ids, and never an address or a hash.
+// rejectsFile says, a line of JSON each, which rows were left out and why. It holds ids, and never an address or a hash, nor those that stand where an id
+// should: in a table whose columns are not what its header says.
 type rejectsFile struct {
 	path string
 	file *os.File
@@ -21,7 +23,7 @@ type rejectsFile struct {
 // reject is a line of it.
 type reject struct {
 	Line   int64       `json:"line"`
-	PK     string      `json:"pk"`
+	PK     string      `json:"pk"`    // "" for none, and for what does not look like one
 	Field  string      `json:"field"` // "" when it is the row as a whole
 	Reason string      `json:"reason"`
 	More   []moreFault `json:"more,omitempty"`
@@ -32,8 +34,15 @@ type moreFault struct {
 	Reason string `json:"reason"`
 }
 
-// mostShownID keeps what is no id out of the file.
-const mostShownID = 64
+// looksLikeID is what ids look like everywhere, good ones and bad ones, and addresses and hashes don't.
+var looksLikeID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
+
+func shownID(id string) string {
+	if !looksLikeID.MatchString(id) {
+		return ""
+	}
+	return id
+}
 
 // rejectsPath is beside the file with the accounts.
 func rejectsPath(file string) string { return file + ".rejects.jsonl" }
@@ -50,7 +59,7 @@ func openRejects(file string) (*rejectsFile, error) {
 
 func (r *rejectsFile) add(row djangoimport.Row, faults []djangoimport.Fault) error {
 	r.rows++
-	line := reject{Line: row.Line, PK: row.ID[:min(len(row.ID), mostShownID)], Field: faults[0].Field, Reason: faults[0].Reason}
+	line := reject{Line: row.Line, PK: shownID(row.ID), Field: faults[0].Field, Reason: faults[0].Reason}
 	for _, f := range faults[1:] {
 		line.More = append(line.More, moreFault(f))
 	}

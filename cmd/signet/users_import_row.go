@@ -26,6 +26,9 @@ type importKeys [3]string
 
 func keysOf(u issuer.ImportedUser) importKeys {
 	keys := importKeys{"id:" + u.ID}
+	if id, err := issuer.CanonicalImportID(u.ID); err == nil {
+		keys[0] = "id:" + id // of a UUID there are several spellings
+	}
 	if email, err := issuer.CanonicalEmail(u.Email); err == nil {
 		keys[1] = issuer.EmailKey(email)
 	}

@@ -198,8 +198,8 @@ func TestImportInParallelIsAsOneByOne(t *testing.T) {
 	check := 0 // each has accounts of its own
 	users := func(st store) string {
 		var text strings.Builder
-		for n := range 5 {
-			u, err := st.User(context.Background(), fmt.Sprintf("%d%d", check, n+1))
+		for _, id := range append([]string{fmt.Sprintf(drawnUUID, check)}, drawnNumbers(check)...) {
+			u, err := st.User(context.Background(), id)
 			if errors.Is(err, issuer.ErrNotFound) {
 				continue
 			}
@@ -241,6 +241,8 @@ func TestImportInParallelIsAsOneByOne(t *testing.T) {
 
 // drawTable is a table of few ids, addresses and usernames, so that many rows want the same. Those of different n have none in common.
 func drawTable(rt *rapid.T, n int) string {
+	uuid := fmt.Sprintf(drawnUUID, n) // as it is kept, and as others may spell it
+	ids := append(drawnNumbers(n), fmt.Sprint(n, "x"), uuid, strings.ToUpper(uuid), strings.ReplaceAll(uuid, "-", ""))
 	one := func(what ...string) string { return rapid.SampledFrom(what).Draw(rt, "of") }
 	named := func(name string) string {
 		if name == "" {
@@ -251,10 +253,31 @@ func drawTable(rt *rapid.T, n int) string {
 	var file strings.Builder
 	file.WriteString("id,email,username,is_active,is_superuser\n")
 	for range rapid.IntRange(1, 40).Draw(rt, "rows") {
-		fmt.Fprintf(&file, "%d%s,%s@example.org,%s,%s,%s\n", n, one("1", "2", "3", "4", "5", "x"), named(one("a", "b", "c", "d", "e", "é")),
+		fmt.Fprintf(&file, "%s,%s@example.org,%s,%s,%s\n", one(ids...), named(one("a", "b", "c", "d", "e", "é")),
 			named(one("", "ann", "Ann", "bob", "eve", "zoe")), one("t", "t", "f"), one("f", "t"))
 	}
 	return file.String()
+}
+
+const drawnUUID = "%08x-000a-7000-8000-00000000000b"
+
+func drawnNumbers(n int) (ids []string) {
+	for i := range 4 {
+		ids = append(ids, fmt.Sprintf("%d%d", n, i+1))
+	}
+	return ids
+}
+
+// A list of refused rows says which, by their ids; what stands there instead, in a table whose columns are not what its header says, it does not repeat.
+func TestRejectsRepeatNoAddressAndNoHash(t *testing.T) {
+	t.Parallel()
+	st, p := newImporter(t, t.TempDir())
+	defer st.Close(context.Background())
+	sum, said := importText(t, p, "id,email\n007,a@example.org\npbkdf2_sha256$1000$salt$secret,b@example.org\nsecret@example.org,3\n"+strings.Repeat("9", 65)+",c@example.org\n", false)
+	if sum.Rejected != 4 || !strings.Contains(said, `"line":2,"pk":"007"`) || !strings.Contains(said, `"line":3,"pk":"","field":"id"`) || !strings.Contains(said, `"line":4,"pk":""`) ||
+		strings.Contains(said, "secret") || strings.Contains(said, "9999") {
+		t.Errorf("%+v\n%s", sum, said)
+	}
 }
 
 // djangoDump writes n accounts as dumpdata does.

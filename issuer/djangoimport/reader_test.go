@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -235,6 +236,23 @@ func TestBrokenFiles(t *testing.T) {
 		if !errors.Is(err, errLongRow) || file.read > 16<<20 {
 			t.Errorf("%q: %v after %d bytes", head, err, file.read)
 		}
+	}
+}
+
+// What is remembered of a file in order to name lines is no more than what is read ahead of the row, however many lines that has.
+func TestLinesTakeNoMoreThanTheFile(t *testing.T) {
+	const lines = 3 << 20
+	file := "[" + strings.Repeat("\n", lines) + `{"model":"auth.user","pk":null,"fields":{}}` + "\n]"
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	rows, _ := readAll(t, strings.NewReader(file), Options{})
+	runtime.ReadMemStats(&after)
+	if len(rows) != 1 || rows[0].Line != lines+1 {
+		t.Errorf("%+v", rows)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 64<<20 {
+		t.Errorf("%d MiB were allocated for a file of %d", took>>20, len(file)>>20)
 	}
 }
 

@@ -11,14 +11,14 @@ import (
 // mostRow is how much of a file may be read for one row: a bracket or a quote that is not closed must not take the rest of the file into memory.
 const mostRow = 4 << 20
 
-// source is the file as the parsers read it, ahead of the row they are at. It counts bytes and remembers where lines end.
+// source is the file as the parsers read it, ahead of the row they are at. It counts bytes, and lines where they are wanted.
 type source struct {
-	r        io.Reader
-	read     int64   // bytes handed out
-	row      int64   // where the current row begins, or the last one ended
-	newlines []int64 // offsets just behind those that the parser may not have come to
-	line     int64   // newlines before the first of them
-	tracks   bool    // whether lines are wanted
+	r      io.Reader
+	read   int64  // bytes handed out
+	row    int64  // where the current row begins, or the last one ended
+	ahead  []byte // the last of those bytes, which the parser may not have come to: as much as it holds of them itself
+	line   int64  // newlines before them
+	tracks bool   // whether lines are wanted
 }
 
 var errLongRow = fmt.Errorf("a row takes more than %d MiB: a quote or a bracket is not closed", mostRow>>20)
@@ -30,14 +30,7 @@ func (s *source) Read(b []byte) (int, error) {
 	}
 	n, err := s.r.Read(b)
 	if s.tracks {
-		for at := 0; ; {
-			i := bytes.IndexByte(b[at:n], '\n')
-			if i < 0 {
-				break
-			}
-			at += i + 1
-			s.newlines = append(s.newlines, s.read+int64(at))
-		}
+		s.ahead = append(s.ahead, b[:n]...)
 	}
 	s.read += int64(n)
 	return n, err
@@ -45,12 +38,10 @@ func (s *source) Read(b []byte) (int, error) {
 
 // lineAt is the line of an offset that is not before an earlier one asked for.
 func (s *source) lineAt(offset int64) int64 {
-	passed := 0
-	for passed < len(s.newlines) && s.newlines[passed] <= offset {
-		passed++
-	}
-	s.line += int64(passed)
-	s.newlines = append(s.newlines[:0], s.newlines[passed:]...)
+	begins := s.read - int64(len(s.ahead))
+	passed := s.ahead[:max(0, offset-begins)]
+	s.line += int64(bytes.Count(passed, []byte("\n")))
+	s.ahead = s.ahead[len(passed):]
 	return s.line + 1
 }
 

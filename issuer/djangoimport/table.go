@@ -46,12 +46,13 @@ func header(c *csv.Reader) ([]string, error) {
 		return nil, fmt.Errorf("the header: %w", tableError(err))
 	}
 	var head []string
+	known := new(record).columns()
 	for _, cell := range cells {
 		name := strings.ToLower(strings.TrimSpace(cell))
 		if name == "pk" {
 			name = "id"
 		}
-		if slices.Contains(head, name) && new(record).columns()[name] != nil {
+		if known[name] != nil && slices.Contains(head, name) {
 			return nil, fmt.Errorf("the header has the column %s twice", name)
 		}
 		head = append(head, name)

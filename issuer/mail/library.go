@@ -171,6 +171,12 @@ func (l *library) override(file, name string) error {
 }
 
 func readAtMost(file string, limit int64) ([]byte, error) {
+	switch info, err := os.Stat(file); {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular(): // reading a pipe would wait for ever
+		return nil, errors.New("is no regular file")
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err

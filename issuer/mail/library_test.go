@@ -113,6 +113,7 @@ func TestABrokenFolderIsRefusedWhereItIsBroken(t *testing.T) {
 		"months":             {"de.json", "{\"months\": [\"Januar\"]}", "line 1: months: expected 12"},
 		"direction":          {"de.json", "{\"direction\": \"up\"}", "line 1: direction"},
 		"no code":            {"letter.txt", "{{.Title}}\n", "letter.txt"},
+		"no code in HTML":    {"letter.html", "<p>{{.Title}}\n", "does not show the code"},
 		"a number before it": {"letter.txt", "Suite 100\n{{.Opening}}\n", `the first number is "100"`},
 		"broken code":        {"code.txt", "{{slice .Code 0 3}} {{slice .Code 3}}\n", "has to be the code"},
 		"no such kind":       {"invoice.txt", "x", "expected letter or a kind of letter"},
@@ -129,6 +130,13 @@ func TestABrokenFolderIsRefusedWhereItIsBroken(t *testing.T) {
 	}
 	if _, err := NewComposer("https://a.org", filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("a folder that is not there was taken")
+	}
+	pipes := folder(t, nil) // whoever opened one might wait for ever
+	if err := os.Symlink(os.DevNull, filepath.Join(pipes, "letter.txt")); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckTemplates(pipes); err == nil || !strings.Contains(err.Error(), "letter.txt: is no regular file") {
+		t.Errorf("a device: %v", err)
 	}
 	big := strings.Repeat("x", templateLimit+1)
 	if err := CheckTemplates(folder(t, map[string]string{"letter.txt": big})); err == nil || !strings.Contains(err.Error(), "larger") {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"signet/issuer"
@@ -29,6 +30,9 @@ func (c Composer) tryAll(dir string) error {
 			m, err := c.Compose("try", at, Sample(kind, "ada@example.org", tag, at))
 			if err != nil {
 				return fmt.Errorf("mail templates: in %s: letter %s in %s: %w", dir, kind, tag, err)
+			}
+			if _, html := c.layouts(kind); !strings.Contains(m.HTML, m.Code) {
+				return fmt.Errorf("mail templates: %s, line 1: the HTML of letter %s in %s does not show the code", filepath.Join(dir, html.Name()), kind, tag)
 			}
 			if first := firstNumber.FindString(m.Text); carriesCode(kind) && first != m.Code {
 				text, _ := c.layouts(kind)
