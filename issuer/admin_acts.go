@@ -9,8 +9,8 @@ import (
 )
 
 // PatchUser changes what is not nil. All of it is checked before anything is written: one act for whether the account is disabled and its roles, and one
-// write for its names. Disabling ends every session before it answers. Tokens lose the scope `admin` with the
-// role at their next refresh; they get it with a new sign-in only.
+// write for its names. Disabling ends every session before it answers. Tokens lose the scope `admin` with the role at their next refresh. Only a sign-in
+// grants it: a session that began without it never has it, one that began with it has it for as long as the account has the role.
 // Errors: invalid_request, step_up_required, forbidden (also for disabling or demoting oneself), session_revoked, not_found, unavailable.
 func (p *Provider) PatchUser(ctx context.Context, by Admin, id string, r UserPatch) (User, error) {
 	ctx, cancel := by.unhurried(ctx)

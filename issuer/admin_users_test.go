@@ -219,6 +219,16 @@ func TestRequirePasswordReset(t *testing.T) {
 	wantKind(t, err, issuer.KindPasswordResetRequired)
 	_, err = p.Login(ctx, who, issuer.LoginRequest{Email: "ada@example.org", Password: "not " + password})
 	wantKind(t, err, issuer.KindInvalidCredentials)
+	// Only a new password lifts it.
+	for _, patch := range []issuer.UserPatch{{Roles: &[]string{"editor"}}, {Disabled: &yes}, {Disabled: &no}} {
+		if _, err := p.PatchUser(ctx, by, ada.User.ID, patch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.LogoutUser(ctx, by, ada.User.ID); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, w.loginWith(p, "ada@example.org", password), issuer.KindPasswordResetRequired)
 }
 
 // An operator's password takes effect at once and its owner is told, by a server where the command has no keys to seal a mail with.

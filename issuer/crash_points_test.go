@@ -229,3 +229,25 @@ func TestADeletionKeepsWhereOthersCameFrom(t *testing.T) {
 		}
 	}
 }
+
+// What has taken effect is in the audit log, though the process died before it used up the code: whoever did it need not come again. Coming again adds no
+// second line.
+func TestEffectsAreRecordedBeforeTheCodeIsUsedUp(t *testing.T) {
+	for name, kind := range map[string]string{"reset": "password.reset", "step-up": "step_up.ok"} {
+		w := newWorld(t)
+		d := deeds()[name](w, w.replica(w.store))
+		c := w.begin(name, func(ctx context.Context, p *issuer.Provider) (issuer.TokenSet, error) {
+			return issuer.TokenSet{}, d.call(ctx, p)
+		})
+		for c.next != "FinishChallenge" {
+			c.step(conformance.None)
+		}
+		c.crash()
+		if n := len(w.events(kind, d.user)); n != 1 {
+			t.Errorf("%s: recorded %d times", name, n)
+		}
+		if err := d.call(t.Context(), w.replica(w.store)); err != nil || len(w.events(kind, d.user)) != 1 {
+			t.Errorf("%s again: %v, %+v", name, err, w.events(kind, d.user))
+		}
+	}
+}

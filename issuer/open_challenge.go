@@ -57,8 +57,8 @@ var codeLetters = map[Purpose]LetterKind{
 	PurposeRegister: LetterWelcome, PurposeLogin: LetterCode, PurposeReset: LetterReset, PurposeEmail: LetterEmailCode, PurposeStepUp: LetterStepUp,
 }
 
-// mailCode posts the code that the challenge holds now. The letter of a decoy holds no code. A registration, or a change of address, to a taken
-// address tells its owner; a reset of an account that there is not tells nobody.
+// mailCode posts the code that the challenge holds now. A registration, or a change of address, to a taken address tells its owner instead; a reset of
+// an account that there is not tells nobody: its letter, code and all, is laid out as any other and dropped.
 func (p *Provider) mailCode(ctx context.Context, who Requester, c Challenge, code string, now time.Time) error {
 	l := Letter{
 		Kind: codeLetters[c.Purpose], To: c.Address, Locale: c.Locale, Code: code, ExpiresIn: seconds(c.ExpiresAt.Sub(now)), At: now,
@@ -66,9 +66,8 @@ func (p *Provider) mailCode(ctx context.Context, who Requester, c Challenge, cod
 	}
 	e := postage{id: mailOf(c), challenge: c.ID, send: c.Send, giveUpAt: c.ExpiresAt}
 	if c.Decoy {
-		l.Code = ""
 		if e.drop = c.Purpose == PurposeReset; !e.drop {
-			l.Kind = LetterTaken
+			l.Kind, l.Code = LetterTaken, ""
 		}
 	}
 	if err := p.post(ctx, l, e, now); err != nil {

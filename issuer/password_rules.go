@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	_ "embed"
 	"io"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 const (
 	passwordMinRunes = 8
 	passwordMaxBytes = 1024
+	contextMinRunes  = 3 // shorter words are in any password
 )
 
 // The program carries the list packed, a third of its size. A test holds the packed one to common.txt.
@@ -83,20 +85,21 @@ func fewCharacters(s string) bool {
 	return len(seen) <= 2
 }
 
-// resembles says whether fewer than four characters are left once a word of the context is taken out.
+// resembles says whether fewer than four characters are left once the texts of the context are taken out, whole and word by word, the longest first.
 func resembles(lower string, context []string) bool {
+	var known []string
 	for _, text := range context {
-		for word := range strings.FieldsFuncSeq(strings.ToLower(norm.NFC.String(text)), notAlphanumeric) {
-			if utf8.RuneCountInString(word) < 4 {
-				continue
-			}
-			rest := strings.ReplaceAll(lower, word, "")
-			if len(rest) < len(lower) && utf8.RuneCountInString(rest) < 4 {
-				return true
-			}
+		text = strings.ToLower(norm.NFC.String(text))
+		known = append(append(known, text), strings.FieldsFunc(text, notAlphanumeric)...)
+	}
+	slices.SortFunc(known, func(a, b string) int { return len(b) - len(a) })
+	rest := lower
+	for _, word := range known {
+		if utf8.RuneCountInString(word) >= contextMinRunes {
+			rest = strings.ReplaceAll(rest, word, "")
 		}
 	}
-	return false
+	return len(rest) < len(lower) && utf8.RuneCountInString(rest) < 4
 }
 
 func notAlphanumeric(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }

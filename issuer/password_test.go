@@ -13,7 +13,7 @@ import (
 
 // Requirements 80 to 83: length, nothing cut off, no composition rules, blocklist of common and context passwords.
 func TestPasswordRules(t *testing.T) {
-	words := []string{"ada.lovelace@example.org", "Ada", "Lovelace", "id.example.com", "signet"}
+	words := []string{"ada.lovelace@example.org", "Ada", "Love", "Lovelace", "id.example.com", "signet"}
 	for _, good := range []string{
 		"correct horse battery", "tr0ub4dor&3x", "пароль-длинный", "        x1y2", strings.Repeat("ab3", 341), "🐎🔋🩺📎🐎🔋🩺!",
 		strings.Repeat("ç", 64) + "xyz",
@@ -23,7 +23,8 @@ func TestPasswordRules(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{
-		"", "short", "1234567", "password1", "PassWord1", "1234567890", "aaaaaaaaaa", "abababababab", "lovelace1", "Lovelace99", "signet123", "example!!", strings.Repeat("x9z", 342),
+		"", "short", "1234567", "password1", "PassWord1", "1234567890", "aaaaaaaaaa", "abababababab", "lovelace1", "Lovelace99", "signet123", "example!!",
+		"Ada.Lovelace@example.org", "ada.lovelace", "adalovelace1", "signet-example", strings.Repeat("x9z", 342),
 		"\xff\xff\xff\xff\xff\xff\xff\xff",
 	} {
 		err := checkPassword(bad, words...)

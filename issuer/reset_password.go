@@ -12,7 +12,7 @@ import (
 //  1. Count the source; the rules for a new password, before a try is counted; then the code (prove.go).
 //  2. Read the user; {active, Cred at most the challenge's Ver, EmailRev as the challenge's} -> hash, EmailVerified, ResetRequired gone, Ver, Cred,
 //     Epoch, Pending v+1, Notice, and the challenge's key in Ops, which makes it take place once.
-//  3. Use up the challenge. 4. Sweep.
+//  3. Record it, then use up the challenge. 4. Sweep.
 //
 // A crash after 2: the same code with the same password resumes; any replica's poll does 4 in any case. With another password the code is used up.
 //
@@ -48,13 +48,13 @@ func (p *Provider) resetPassword(ctx context.Context, who Requester, r ResetRequ
 	if err != nil {
 		return err
 	}
+	p.audit(ctx, AuditEvent{
+		ID: "password.reset:" + c.ID, Type: "password.reset", At: now, Actor: u.ID, Target: u.ID, ClientID: c.ClientID, Source: who.IP, RequestID: who.RequestID,
+	})
 	_, _, err = applied(ctx, func() (Challenge, bool, error) { return p.store.FinishChallenge(ctx, c.ID, c.Send, att) })
 	if err != nil {
 		return err
 	}
-	p.audit(ctx, AuditEvent{
-		ID: "password.reset:" + c.ID, Type: "password.reset", At: now, Actor: u.ID, Target: u.ID, ClientID: c.ClientID, Source: who.IP, RequestID: who.RequestID,
-	})
 	return p.sweep(ctx, u, now)
 }
 

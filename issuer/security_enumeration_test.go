@@ -1,12 +1,14 @@
 package issuer_test
 
 import (
+	"encoding/json"
 	"errors"
 	"maps"
 	"testing"
 	"time"
 
 	"signet/issuer"
+	"signet/issuer/mail"
 	"signet/repository/conformance"
 )
 
@@ -122,10 +124,12 @@ func TestAResetTellsNothingOfAccounts(t *testing.T) {
 	}
 }
 
-// A decoy's mail is marked to be dropped, and what the store keeps of its challenge can't succeed.
+// A decoy's mail is marked to be dropped, but can be laid out as any other, so that the mail worker does all but send it; and what the store keeps of its
+// challenge can't succeed, not even by the code of that mail.
 func TestADecoyCannotSucceed(t *testing.T) {
 	w := newWorld(t)
-	tk, err := w.replica(w.store).ForgotPassword(t.Context(), who, "unknown@example.org")
+	p := w.replica(w.store)
+	tk, err := p.ForgotPassword(t.Context(), who, "unknown@example.org")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,9 +137,21 @@ func TestADecoyCannotSucceed(t *testing.T) {
 	if err != nil || len(mails) != 1 || !mails[0].Drop || mails[0].GiveUpAt.IsZero() {
 		t.Fatalf("%+v, %v", mails, err)
 	}
+	var l issuer.Letter
+	composer, err := mail.NewComposer(w.set.Issuer, "")
+	if err := errors.Join(err, json.Unmarshal(mails[0].Sealed, &l)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := composer.Compose(mails[0].ID, mails[0].CreatedAt, l); err != nil || len(l.Code) != 8 || l.Kind != issuer.LetterReset {
+		t.Errorf("a decoy's letter %+v: %v", l, err)
+	}
 	c, err := w.store.Challenge(t.Context(), issuer.ChallengeKey(tk.ChallengeID))
 	if err != nil || !c.Decoy || c.CodeLength != 8 {
 		t.Errorf("%+v, %v", c, err)
+	}
+	err = p.ResetPassword(t.Context(), who, issuer.ResetRequest{ChallengeID: tk.ChallengeID, Code: l.Code, NewPassword: newPassword})
+	if issuer.KindOf(err) != issuer.KindInvalidCode {
+		t.Errorf("the code of a decoy: %v", err)
 	}
 }
 

@@ -51,7 +51,7 @@ func (p *Provider) stepUp(ctx context.Context, who Requester, caller Principal, 
 //  1. Count the source; the code (prove.go) of a challenge of the caller's own, made in this session.
 //  2. Read the user; refuse unless it is active and nothing that the password step saw has changed: no end-all has come since the session was found
 //     current.
-//  3. {sid, not over} -> AuthTime. 4. Sign, then use up the challenge.
+//  3. {sid, not over} -> AuthTime; record it. 4. Sign, then use up the challenge.
 //
 // No session begins here, so an end-all that comes later needs no order with it: it finds the session. A crash after 3: the same code resumes.
 // Errors: invalid_request, invalid_code, challenge_expired, too_many_attempts, session_revoked, rate_limited, unavailable.
@@ -79,6 +79,7 @@ func (p *Provider) verifyStepUp(ctx context.Context, who Requester, caller Princ
 	if err != nil {
 		return TokenSet{}, err
 	}
+	p.audit(ctx, caller.event(who, "step_up.ok", "step_up:"+c.ID, now))
 	t, err := p.tokens(ctx, s, now) // first, so that a ring that can't sign just now burns no code; nobody has them yet
 	if err != nil {
 		return TokenSet{}, err
@@ -86,7 +87,6 @@ func (p *Provider) verifyStepUp(ctx context.Context, who Requester, caller Princ
 	if err := p.useUp(ctx, c, att); err != nil {
 		return TokenSet{}, err
 	}
-	p.audit(ctx, caller.event(who, "step_up.ok", "step_up:"+c.ID, now))
 	return t, nil
 }
 
